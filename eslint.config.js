@@ -1,0 +1,96 @@
+import js from '@eslint/js';
+import importX from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+
+/** Files that must stay pure: no SDK values, no toolkit, no clock, no randomness, no file or network access. */
+const pure = [
+  'src/plan.ts',
+  'src/checks.ts',
+  'src/permissions.ts',
+  'src/vhd.ts',
+  'src/blob-name.ts',
+  'src/copy/progress.ts',
+  'src/report/{outputs,summary,manifest,table}.ts',
+];
+
+/** The only files that may know the Actions toolkit. */
+const toolkit = ['src/{inputs,journal,main,post,index,workflow}.ts', 'src/report/write.ts'];
+
+const noToolkit = {
+  group: ['@actions/*'],
+  message: 'Only the edge of the action knows the toolkit.',
+};
+const noSdk = {
+  group: ['@azure/*'],
+  message: 'SDK values live in src/azure only.',
+  allowTypeImports: true,
+};
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', 'coverage/'] },
+  js.configs.recommended,
+  tseslint.configs.strictTypeChecked,
+  tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: { projectService: { allowDefaultProject: ['*.js', 'scripts/*.js'] } },
+    },
+    plugins: { 'import-x': importX },
+    rules: {
+      'import-x/no-cycle': 'error',
+      'import-x/no-default-export': 'error',
+      eqeqeq: 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/explicit-module-boundary-types': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+    },
+    settings: { 'import-x/resolver': { node: { extensions: ['.ts', '.js'] } } },
+  },
+  {
+    files: ['src/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': ['error', { patterns: [noToolkit, noSdk] }],
+    },
+  },
+  {
+    files: toolkit,
+    rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [noSdk] }] },
+  },
+  {
+    files: ['src/azure/**/*.ts'],
+    rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns: [noToolkit] }] },
+  },
+  {
+    files: pure,
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        { patterns: [noToolkit, noSdk, { group: ['node:*'], message: 'This file is pure.' }] },
+      ],
+      'no-restricted-globals': [
+        'error',
+        'process',
+        'fetch',
+        'setTimeout',
+        'setInterval',
+        'console',
+      ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Date', property: 'now', message: 'Pass the time in.' },
+        { object: 'Math', property: 'random', message: 'Pass the value in.' },
+      ],
+    },
+  },
+  {
+    files: ['**/*.js'],
+    extends: [tseslint.configs.disableTypeChecked],
+    rules: {
+      'import-x/no-default-export': 'off',
+      '@typescript-eslint/explicit-module-boundary-types': 'off',
+    },
+    languageOptions: { globals: { process: 'readonly', console: 'readonly' } },
+  },
+);

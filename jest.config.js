@@ -1,0 +1,8 @@
+/** Tests run as ES modules; types are stripped by Node itself (see scripts/jest-transform.js). */
+export default {
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': '<rootDir>/scripts/jest-transform.js' },
+  testMatch: ['<rootDir>/__tests__/**/*.test.ts'],
+  testTimeout: 120_000,
+  maxWorkers: 2,
+};

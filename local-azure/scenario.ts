@@ -1,0 +1,248 @@
+/** A scenario: what is there when the local Azure starts. The schema with descriptions is scenario.schema.json. */
+export interface Scenario {
+  /** Which cloud's host names are served. Default: AzureCloud. */
+  readonly cloud?: CloudName;
+  readonly tenantId: string;
+  readonly subscriptions: readonly ScenarioSubscription[];
+  readonly resourceGroups: readonly ScenarioResourceGroup[];
+  readonly virtualMachines?: readonly ScenarioVirtualMachine[];
+  readonly disks?: readonly ScenarioFreeDisk[];
+  readonly snapshots?: readonly ScenarioSnapshot[];
+  readonly storageAccounts?: readonly ScenarioStorageAccount[];
+  readonly identities?: readonly ScenarioIdentity[];
+  readonly locks?: readonly ScenarioLock[];
+  readonly github?: ScenarioGithub;
+  /** Seconds that an access token lives. Default: 3600. */
+  readonly tokenLifetimeSeconds?: number;
+  /** Sent as Retry-After on every answer of a long-running operation; by default only where Azure sends it. */
+  readonly retryAfterSeconds?: number;
+  readonly model?: ScenarioModel;
+  readonly faults?: readonly FaultRule[];
+  /** Host names outside Azure that the proxy lets through. Default: none. */
+  readonly passThrough?: readonly string[];
+}
+
+export type CloudName = 'AzureCloud' | 'AzureUSGovernment' | 'AzureChinaCloud';
+
+export interface ScenarioSubscription {
+  readonly id: string;
+  readonly name?: string;
+}
+
+export interface ScenarioResourceGroup {
+  /** Default: the first subscription. */
+  readonly subscriptionId?: string;
+  readonly name: string;
+  readonly location: string;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+export interface ScenarioVirtualMachine {
+  readonly resourceGroup: string;
+  readonly name: string;
+  /** Default: the resource group's. */
+  readonly location?: string;
+  /** Default: Standard_D2s_v5. */
+  readonly size?: string;
+  readonly osType: 'Linux' | 'Windows';
+  /** Default: V2. */
+  readonly hyperVGeneration?: 'V1' | 'V2';
+  /** Default: running. */
+  readonly powerState?: 'running' | 'stopped' | 'deallocated';
+  readonly generalized?: boolean;
+  /** Default: Succeeded. */
+  readonly provisioningState?: 'Succeeded' | 'Updating' | 'Failed' | 'Deleting';
+  /** Default: ready while the VM runs. */
+  readonly agent?: 'ready' | 'notReady' | 'absent';
+  readonly securityType?: 'TrustedLaunch' | 'ConfidentialVM';
+  readonly plan?: { readonly name: string; readonly product: string; readonly publisher: string };
+  readonly extensions?: readonly string[];
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly osDisk: ScenarioDisk;
+  readonly dataDisks?: readonly (ScenarioDisk & { readonly lun: number })[];
+}
+
+export interface ScenarioDisk {
+  readonly name: string;
+  /** Default: the VM's resource group. */
+  readonly resourceGroup?: string;
+  /** Whole GiB, as managed disks are. With a VHD file, its virtual size rounded up. */
+  readonly sizeGiB?: number;
+  /** Default: Premium_LRS. */
+  readonly sku?: string;
+  /** Default: ReadWrite for an OS disk, None for a data disk. */
+  readonly caching?: 'None' | 'ReadOnly' | 'ReadWrite';
+  readonly content?: DiskContent;
+  /** An ephemeral OS disk (diffDiskSettings). */
+  readonly ephemeral?: boolean;
+  /** An unmanaged disk: the URI of its page blob. */
+  readonly unmanagedUri?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Merged into the disk resource's properties as they are (encryptionSettingsCollection, maxShares, ...). */
+  readonly properties?: Readonly<Record<string, unknown>>;
+}
+
+/** A managed disk that no VM uses. */
+export type ScenarioFreeDisk = ScenarioDisk & {
+  readonly resourceGroup: string;
+  readonly osType?: 'Linux' | 'Windows';
+};
+
+export interface ScenarioSnapshot {
+  readonly resourceGroup: string;
+  readonly name: string;
+  /** Resource ID of the disk that it was taken from. */
+  readonly sourceDiskId: string;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** Where a disk's bytes come from: a fixed VHD file, or pages made from a seed. */
+export type DiskContent =
+  | { readonly vhd: string }
+  | {
+      /** Any whole number; the same seed gives the same bytes. Default: from the disk's name. */
+      readonly seed?: number;
+      /** MiB of data, spread over the disk in runs with holes between them. Default: 1. */
+      readonly dataMiB?: number;
+    };
+
+export interface ScenarioStorageAccount {
+  /** Default: the resource group's subscription. */
+  readonly resourceGroup: string;
+  readonly name: string;
+  readonly location?: string;
+  /** Default: StorageV2. */
+  readonly kind?: 'StorageV2' | 'Storage' | 'BlobStorage' | 'BlockBlobStorage' | 'FileStorage';
+  /** Default: Standard_LRS. */
+  readonly sku?: string;
+  readonly isHnsEnabled?: boolean;
+  readonly allowSharedKeyAccess?: boolean;
+  readonly allowedCopyScope?: 'AAD' | 'PrivateLink';
+  /** Default: Allow. Deny refuses every call of the data plane as a firewall does. */
+  readonly networkDefaultAction?: 'Allow' | 'Deny';
+  readonly containers?: readonly ScenarioContainer[];
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Merged into the account resource's properties as they are. */
+  readonly properties?: Readonly<Record<string, unknown>>;
+}
+
+export interface ScenarioContainer {
+  readonly name: string;
+  readonly blobs?: readonly ScenarioBlob[];
+}
+
+export interface ScenarioBlob {
+  readonly name: string;
+  readonly type: 'PageBlob' | 'BlockBlob';
+  /** Bytes; a multiple of 512 for a page blob. Default: 512 zeros, or the text's length. */
+  readonly sizeBytes?: number;
+  readonly text?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Held under an infinite lease. */
+  readonly leased?: boolean;
+}
+
+export interface ScenarioIdentity {
+  readonly name: string;
+  readonly clientId: string;
+  readonly objectId?: string;
+  readonly clientSecret?: string;
+  readonly federatedCredentials?: readonly {
+    readonly issuer: string;
+    readonly subject: string;
+    readonly audience: string;
+  }[];
+  /** Answered by the instance metadata address to this identity's client ID, or to a request that names none. */
+  readonly managedIdentity?: boolean;
+  readonly roleAssignments?: readonly ScenarioRoleAssignment[];
+}
+
+export interface ScenarioRoleAssignment {
+  /** Name of a built-in role, or a role of the scenario's own. */
+  readonly role:
+    | string
+    | {
+        readonly actions?: readonly string[];
+        readonly notActions?: readonly string[];
+        readonly dataActions?: readonly string[];
+        readonly notDataActions?: readonly string[];
+      };
+  /** Resource ID of the scope. Default: every subscription of the scenario. */
+  readonly scope?: string;
+}
+
+export interface ScenarioLock {
+  readonly scope: string;
+  readonly level: 'CanNotDelete' | 'ReadOnly';
+  readonly name?: string;
+}
+
+/** The workflow run that the GitHub OIDC endpoint speaks for. */
+export interface ScenarioGithub {
+  /** Default: octo-org/images. */
+  readonly repository?: string;
+  /** Default: repo:REPOSITORY:ref:refs/heads/main. */
+  readonly subject?: string;
+  /** Seconds that an assertion lives. Default: 300. */
+  readonly assertionLifetimeSeconds?: number;
+}
+
+/** Times of the model, all off (0) by default; see docs/local-azure.md for where each figure comes from. */
+export interface ScenarioModel {
+  /** Milliseconds that every call to ARM takes. */
+  readonly armLatencyMs?: number;
+  /** Milliseconds from the start of a long-running operation to its end. */
+  readonly operationMs?: Readonly<
+    Partial<
+      Record<
+        | 'powerOff'
+        | 'deallocate'
+        | 'start'
+        | 'snapshot'
+        | 'grantAccess'
+        | 'revokeAccess'
+        | 'delete',
+        number
+      >
+    >
+  >;
+  /** MiB per second of one asynchronous Copy Blob. */
+  readonly copyMiBPerSecond?: number;
+}
+
+/** A fault: what answers instead of the service, or what happens beside its answer. */
+export interface FaultRule {
+  readonly match: {
+    readonly method?: string;
+    /** Regular expressions, tested without regard to case. The path is tested with its query. */
+    readonly host?: string;
+    readonly path?: string;
+  };
+  /** The first matching call that it strikes, from 1. Default: 1. */
+  readonly nth?: number;
+  /** How many matching calls it strikes from there. Default: 1; 0 is for ever. */
+  readonly times?: number;
+  readonly action: FaultAction;
+}
+
+export type FaultAction =
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly code?: string;
+      readonly message?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
+  /** Never answers. */
+  | { readonly kind: 'hang' }
+  /** Closes the connection without an answer. */
+  | { readonly kind: 'drop' }
+  /** Ends every SAS of disk exports, then lets the call through. */
+  | { readonly kind: 'end-sas' }
+  /** What becomes of the Copy Blob that this call starts, once half of it is done. */
+  | {
+      readonly kind: 'copy';
+      readonly end: 'failed' | 'aborted' | 'stalled' | 'vanished' | 'replaced';
+    }
+  /** The long-running operation that this call starts ends as Failed (HTTP 200 on the poll). */
+  | { readonly kind: 'fail-operation'; readonly code: string; readonly message: string };
