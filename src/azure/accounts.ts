@@ -1,0 +1,54 @@
+import type { StorageAccount } from '../facts.ts';
+import type { ResourceManager } from './resource-manager.ts';
+
+const API_VERSION = '2023-05-01';
+
+/** Reads storage accounts: https://learn.microsoft.com/rest/api/storagerp/storage-accounts */
+export interface Accounts {
+  get(id: string, signal: AbortSignal): Promise<StorageAccount>;
+  /** All accounts of a subscription. */
+  list(subscriptionId: string, signal: AbortSignal): Promise<readonly StorageAccount[]>;
+}
+
+/** Storage accounts over the resource manager. */
+export function createAccounts(resourceManager: ResourceManager): Accounts {
+  return {
+    async get(id, signal) {
+      return accountFromModel((await resourceManager.get(id, API_VERSION, signal)) as Model);
+    },
+    async list(subscriptionId, signal) {
+      const path = `/subscriptions/${subscriptionId}/providers/Microsoft.Storage/storageAccounts`;
+      const models = (await resourceManager.list(path, API_VERSION, signal)) as readonly Model[];
+      return models.map(accountFromModel);
+    },
+  };
+}
+
+interface Model {
+  readonly id?: string;
+  readonly name?: string;
+  readonly location?: string;
+  readonly kind?: string;
+  readonly sku?: { readonly name?: string };
+  readonly properties?: {
+    readonly primaryEndpoints?: { readonly blob?: string };
+    readonly isHnsEnabled?: boolean;
+    readonly allowedCopyScope?: string;
+    readonly provisioningState?: string;
+  };
+}
+
+function accountFromModel(model: Model): StorageAccount {
+  const properties = model.properties ?? {};
+  return {
+    id: model.id ?? '',
+    name: model.name ?? '',
+    location: model.location ?? '',
+    kind: model.kind ?? '',
+    sku: model.sku?.name ?? '',
+    blobEndpoint: (properties.primaryEndpoints?.blob ?? '').replace(/\/$/, ''),
+    isHnsEnabled: properties.isHnsEnabled === true,
+    allowedCopyScope: properties.allowedCopyScope,
+    provisioningState: properties.provisioningState ?? 'Succeeded',
+  };
+}

@@ -1,0 +1,146 @@
+import type { TokenCredential } from '@azure/core-auth';
+import type { HttpClient } from '@azure/core-rest-pipeline';
+import {
+  AnonymousCredential,
+  BlobClient,
+  ContainerClient,
+  newPipeline,
+  type BlobGetPropertiesResponse,
+} from '@azure/storage-blob';
+import { azureFailure } from '../errors.ts';
+import type { BlobState, ContainerState, CopyState } from '../facts.ts';
+import { STORAGE_SCOPE } from './clouds.ts';
+import { createStorageHttpClient } from './storage-http-client.ts';
+
+/** A Copy Blob to start. */
+export interface CopyRequest {
+  /** A snapshot's SAS, or a blob of the destination's own account. */
+  readonly source: string;
+  readonly destination: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** The ETag of the blob that is overwritten; without it the name must be free. */
+  readonly overwriteEtag?: string;
+}
+
+/** Verbs on containers and blobs, authorized by Entra tokens alone. URLs are bare; only sources carry a SAS. */
+export interface Blobs {
+  containerState(endpoint: string, container: string, signal: AbortSignal): Promise<ContainerState>;
+  /** True when it was made just now, false when it was there. */
+  createContainer(endpoint: string, container: string, signal: AbortSignal): Promise<boolean>;
+  /** Undefined when there is none. */
+  blobState(url: string, signal: AbortSignal): Promise<BlobState | undefined>;
+  /** Returns the copy ID; the copy itself goes on in Azure. */
+  startCopy(request: CopyRequest, signal: AbortSignal): Promise<string>;
+  /** Done also when there is no pending copy. Leaves a blob of length zero. */
+  abortCopy(url: string, copyId: string, signal: AbortSignal): Promise<void>;
+  /** Returns the new ETag. */
+  setMetadata(
+    url: string,
+    metadata: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<string>;
+  /** Deletes the blob if it still has this ETag; done also when it is gone. */
+  deleteBlob(url: string, etag: string, signal: AbortSignal): Promise<void>;
+  /** The last bytes of a blob, and its length. The URL of an export carries its SAS. */
+  readTail(
+    url: string,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<{ bytes: Uint8Array; lengthBytes: number }>;
+}
+
+/** Blobs over the official SDK. */
+export function createBlobs(credential: TokenCredential, httpClient: HttpClient): Blobs {
+  const storageClient = createStorageHttpClient(httpClient);
+  const options = { httpClient: storageClient, audience: STORAGE_SCOPE };
+  const pipeline = newPipeline(credential, options);
+  const anonymous = newPipeline(new AnonymousCredential(), { httpClient: storageClient });
+  const container = (endpoint: string, name: string): ContainerClient =>
+    new ContainerClient(`${endpoint}/${encodeURIComponent(name)}`, pipeline);
+  const blob = (url: string): BlobClient => new BlobClient(url, pipeline);
+
+  return {
+    async containerState(endpoint, name, signal) {
+      return (await container(endpoint, name).exists({ abortSignal: signal }))
+        ? 'present'
+        : 'missing';
+    },
+    async createContainer(endpoint, name, signal) {
+      const answer = await container(endpoint, name).createIfNotExists({ abortSignal: signal });
+      return answer.succeeded;
+    },
+    async blobState(url, signal) {
+      try {
+        return stateOf(url, await blob(url).getProperties({ abortSignal: signal }));
+      } catch (error) {
+        if (azureFailure(error).status === 404) return undefined;
+        throw error;
+      }
+    },
+    async startCopy({ source, destination, metadata, overwriteEtag }, signal) {
+      const conditions =
+        overwriteEtag === undefined ? { ifNoneMatch: '*' } : { ifMatch: overwriteEtag };
+      const options = { metadata: { ...metadata }, conditions, abortSignal: signal };
+      const poller = await blob(destination).beginCopyFromURL(source, options);
+      // Its polling is not used: it knows no "aborted", and does not see a copy that another one replaced.
+      poller.stopPolling();
+      const { copyId = '' } = poller.getOperationState() as { copyId?: string };
+      return copyId;
+    },
+    async abortCopy(url, copyId, signal) {
+      try {
+        await blob(url).abortCopyFromURL(copyId, { abortSignal: signal });
+      } catch (error) {
+        const { code, status } = azureFailure(error);
+        if (code !== 'NoPendingCopyOperation' && status !== 404) throw error;
+      }
+    },
+    async setMetadata(url, metadata, signal) {
+      const answer = await blob(url).setMetadata({ ...metadata }, { abortSignal: signal });
+      return answer.etag ?? '';
+    },
+    async deleteBlob(url, etag, signal) {
+      const conditions = { ifMatch: etag };
+      await blob(url).deleteIfExists({
+        conditions,
+        deleteSnapshots: 'include',
+        abortSignal: signal,
+      });
+    },
+    async readTail(url, count, signal) {
+      const client = new BlobClient(url, new URL(url).search === '' ? pipeline : anonymous);
+      const { contentLength = 0 } = await client.getProperties({ abortSignal: signal });
+      const offset = Math.max(0, contentLength - count);
+      if (contentLength === 0) return { bytes: new Uint8Array(), lengthBytes: 0 };
+      const bytes = await client.downloadToBuffer(offset, contentLength - offset, {
+        abortSignal: signal,
+      });
+      return { bytes, lengthBytes: contentLength };
+    },
+  };
+}
+
+function stateOf(url: string, properties: BlobGetPropertiesResponse): BlobState {
+  return {
+    url,
+    etag: properties.etag ?? '',
+    blobType: properties.blobType ?? 'unknown',
+    lengthBytes: properties.contentLength ?? 0,
+    metadata: properties.metadata ?? {},
+    isLeased: properties.leaseStatus === 'locked',
+    copy: copyStateOf(properties),
+  };
+}
+
+/** The copy source, which carries the SAS, is left behind here. */
+function copyStateOf(properties: BlobGetPropertiesResponse): CopyState | undefined {
+  if (properties.copyId === undefined) return undefined;
+  const [copied = 0, total = 0] = (properties.copyProgress ?? '').split('/').map(Number);
+  return {
+    id: properties.copyId,
+    status: properties.copyStatus ?? 'unknown',
+    description: properties.copyStatusDescription,
+    copiedBytes: copied,
+    totalBytes: total,
+  };
+}

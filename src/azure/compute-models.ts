@@ -1,0 +1,100 @@
+import type * as sdk from '@azure/arm-compute';
+import type { AttachedDisk, Disk, PowerState, Snapshot, VirtualMachine } from '../facts.ts';
+
+const powerStates: readonly PowerState[] = [
+  'starting',
+  'running',
+  'stopping',
+  'stopped',
+  'deallocating',
+  'deallocated',
+];
+
+/** The facts of a VM that was read with its instance view. */
+export function vmFromModel(vm: sdk.VirtualMachine): VirtualMachine {
+  const osDisk = vm.storageProfile?.osDisk;
+  const codes = (vm.instanceView?.statuses ?? []).map((status) => status.code?.toLowerCase() ?? '');
+  const power = codes.find((code) => code.startsWith('powerstate/'))?.split('/')[1];
+  return {
+    id: vm.id ?? '',
+    vmId: vm.vmId,
+    name: vm.name ?? '',
+    location: vm.location,
+    osType: osDisk?.osType === 'Windows' ? 'Windows' : 'Linux',
+    powerState: powerStates.find((state) => state === power) ?? 'unknown',
+    isGeneralized: codes.includes('osstate/generalized'),
+    provisioningState: vm.provisioningState ?? 'unknown',
+    securityType: securityTypeOf(vm.securityProfile?.securityType),
+    hyperVGeneration: generationOf(vm.instanceView?.hyperVGeneration),
+    plan: planOf(vm.plan),
+    extensions: extensionsOf(vm),
+    osDisk: {
+      ...attachedDisk(osDisk ?? {}),
+      isGuestEncrypted: osDisk?.encryptionSettings?.enabled === true,
+      isEphemeral: osDisk?.diffDiskSettings?.option !== undefined,
+    },
+    dataDisks: (vm.storageProfile?.dataDisks ?? []).map((disk) => ({
+      ...attachedDisk(disk),
+      lun: disk.lun,
+    })),
+  };
+}
+
+/** The facts of a managed disk. */
+export function diskFromModel(disk: sdk.Disk): Disk {
+  return {
+    id: disk.id ?? '',
+    name: disk.name ?? '',
+    location: disk.location,
+    sku: disk.sku?.name ?? 'unknown',
+    sizeBytes: disk.diskSizeBytes ?? (disk.diskSizeGB ?? 0) * 1024 ** 3,
+    diskState: disk.diskState ?? 'unknown',
+    hyperVGeneration: generationOf(disk.hyperVGeneration),
+    securityType: disk.securityProfile?.securityType,
+    isGuestEncrypted: disk.encryptionSettingsCollection?.enabled === true,
+    maxShares: disk.maxShares ?? 1,
+    logicalSectorSizeBytes: disk.creationData?.logicalSectorSize ?? 512,
+  };
+}
+
+/** The facts of a snapshot. */
+export function snapshotFromModel(snapshot: sdk.Snapshot): Snapshot {
+  return {
+    id: snapshot.id ?? '',
+    uniqueId: snapshot.uniqueId,
+    tags: snapshot.tags ?? {},
+    diskState: snapshot.diskState,
+  };
+}
+
+function attachedDisk(disk: Partial<sdk.OSDisk> | sdk.DataDisk): AttachedDisk {
+  return {
+    name: disk.name ?? '',
+    diskId: disk.managedDisk?.id,
+    unmanagedUri: disk.vhd?.uri,
+    caching: disk.caching ?? 'None',
+    isGuestEncrypted: false,
+  };
+}
+
+function securityTypeOf(type: string | undefined): VirtualMachine['securityType'] {
+  return type === 'TrustedLaunch' || type === 'ConfidentialVM' ? type : undefined;
+}
+
+function generationOf(generation: string | undefined): 'V1' | 'V2' | undefined {
+  return generation === 'V1' || generation === 'V2' ? generation : undefined;
+}
+
+function planOf(plan: sdk.Plan | undefined): VirtualMachine['plan'] {
+  if (plan?.name === undefined || plan.product === undefined || plan.publisher === undefined) {
+    return undefined;
+  }
+  return { name: plan.name, product: plan.product, publisher: plan.publisher };
+}
+
+/** The instance view knows what runs; the resource list knows it also of a stopped VM. */
+function extensionsOf(vm: sdk.VirtualMachine): readonly string[] {
+  const running = (vm.instanceView?.extensions ?? []).map((extension) => extension.name ?? '');
+  const listed = (vm.resources ?? []).map((extension) => extension.name ?? '');
+  return [...new Set([...running, ...listed])].filter((name) => name !== '');
+}

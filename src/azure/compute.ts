@@ -1,0 +1,188 @@
+import { ComputeManagementClient } from '@azure/arm-compute';
+import type { TokenCredential } from '@azure/core-auth';
+import type { HttpClient } from '@azure/core-rest-pipeline';
+import { ActionError, azureFailure } from '../errors.ts';
+import { requireResourceId } from '../resource-id.ts';
+import type { Disk, Snapshot, VirtualMachine } from '../facts.ts';
+import type { Cloud } from './clouds.ts';
+import { diskFromModel, snapshotFromModel, vmFromModel } from './compute-models.ts';
+
+/** A snapshot to be made; its region is its disk's. */
+export interface SnapshotRequest {
+  readonly id: string;
+  readonly diskId: string;
+  readonly location: string;
+  readonly sku: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** Verbs on VMs, disks and snapshots. Each takes a resource ID and ends when Azure has done it. */
+export interface Compute {
+  /** Undefined when there is none. */
+  getVm(id: string, signal: AbortSignal): Promise<VirtualMachine | undefined>;
+  getDisk(id: string, signal: AbortSignal): Promise<Disk | undefined>;
+  getSnapshot(id: string, signal: AbortSignal): Promise<Snapshot | undefined>;
+  powerOff(vmId: string, signal: AbortSignal): Promise<void>;
+  deallocate(vmId: string, signal: AbortSignal): Promise<void>;
+  start(vmId: string, signal: AbortSignal): Promise<void>;
+  /** One-way: https://learn.microsoft.com/rest/api/compute/virtual-machines/generalize */
+  generalize(vmId: string, signal: AbortSignal): Promise<void>;
+  createSnapshot(request: SnapshotRequest, signal: AbortSignal): Promise<Snapshot>;
+  /** The SAS of a read grant on a snapshot; mask it at once. */
+  grantRead(snapshotId: string, durationInSeconds: number, signal: AbortSignal): Promise<string>;
+  /** Done also when there is no grant or no snapshot any more. */
+  revokeAccess(snapshotId: string, signal: AbortSignal): Promise<void>;
+  /** Done also when there is no snapshot any more. */
+  deleteSnapshot(snapshotId: string, signal: AbortSignal): Promise<void>;
+}
+
+/** How long an operation may take and how often it is asked, in milliseconds. */
+interface Patience {
+  readonly deadlineMs: number;
+  readonly intervalMs: number;
+}
+
+/**
+ * VM operations share a bucket of 15 polls a minute: https://learn.microsoft.com/azure/virtual-machines/compute-throttling-limits
+ * A deallocation was seen to take 23 minutes.
+ */
+const vmPatience: Patience = { deadlineMs: 45 * 60_000, intervalMs: 5_000 };
+const diskPatience: Patience = { deadlineMs: 15 * 60_000, intervalMs: 1_000 };
+
+/** What the SDK's pollers have in common. */
+interface Poller<T> {
+  pollUntilDone(options: { abortSignal: AbortSignal }): Promise<T>;
+}
+
+/** Compute over the official SDK; one client per subscription, since a snapshot may live in another one. */
+export function createCompute(
+  credential: TokenCredential,
+  cloud: Cloud,
+  httpClient: HttpClient,
+): Compute {
+  const clients = new Map<string, ComputeManagementClient>();
+
+  function at(id: string): { client: ComputeManagementClient; group: string; name: string } {
+    const { subscriptionId, resourceGroup, name } = requireResourceId(id);
+    const key = subscriptionId.toLowerCase();
+    const client =
+      clients.get(key) ??
+      new ComputeManagementClient(credential, subscriptionId, {
+        endpoint: cloud.resourceManagerEndpoint,
+        credentials: { scopes: [cloud.resourceManagerScope] },
+        httpClient,
+      });
+    clients.set(key, client);
+    return { client, group: resourceGroup, name };
+  }
+
+  const vmOptions = { updateIntervalInMs: vmPatience.intervalMs };
+  const diskOptions = { updateIntervalInMs: diskPatience.intervalMs };
+
+  return {
+    async getVm(id, signal) {
+      const { client, group, name } = at(id);
+      const options = { expand: 'instanceView' as const, abortSignal: signal };
+      const vm = await found(client.virtualMachines.get(group, name, options));
+      return vm && vmFromModel(vm);
+    },
+    async getDisk(id, signal) {
+      const { client, group, name } = at(id);
+      const disk = await found(client.disks.get(group, name, { abortSignal: signal }));
+      return disk && diskFromModel(disk);
+    },
+    async getSnapshot(id, signal) {
+      const { client, group, name } = at(id);
+      const snapshot = await found(client.snapshots.get(group, name, { abortSignal: signal }));
+      return snapshot && snapshotFromModel(snapshot);
+    },
+    async powerOff(vmId, signal) {
+      const { client, group, name } = at(vmId);
+      const options = { ...vmOptions, skipShutdown: false, abortSignal: signal };
+      await finish(client.virtualMachines.powerOff(group, name, options), vmPatience, signal);
+    },
+    async deallocate(vmId, signal) {
+      const { client, group, name } = at(vmId);
+      const options = { ...vmOptions, abortSignal: signal };
+      await finish(client.virtualMachines.deallocate(group, name, options), vmPatience, signal);
+    },
+    async start(vmId, signal) {
+      const { client, group, name } = at(vmId);
+      const options = { ...vmOptions, abortSignal: signal };
+      await finish(client.virtualMachines.start(group, name, options), vmPatience, signal);
+    },
+    async generalize(vmId, signal) {
+      const { client, group, name } = at(vmId);
+      await client.virtualMachines.generalize(group, name, { abortSignal: signal });
+    },
+    async createSnapshot(request, signal) {
+      const { client, group, name } = at(request.id);
+      const model = {
+        location: request.location,
+        sku: { name: request.sku },
+        tags: { ...request.tags },
+        creationData: { createOption: 'Copy', sourceResourceId: request.diskId },
+        incremental: false,
+        // Set rather than inherited: an export that only a private endpoint or a token opens cannot be copied server-side.
+        networkAccessPolicy: 'AllowAll',
+        publicNetworkAccess: 'Enabled',
+      };
+      const options = { ...diskOptions, abortSignal: signal };
+      const poller = client.snapshots.createOrUpdate(group, name, model, options);
+      return snapshotFromModel(await finish(poller, diskPatience, signal));
+    },
+    async grantRead(snapshotId, durationInSeconds, signal) {
+      const { client, group, name } = at(snapshotId);
+      const grant = { access: 'Read', durationInSeconds };
+      const options = { ...diskOptions, abortSignal: signal };
+      const poller = client.snapshots.grantAccess(group, name, grant, options);
+      const { accessSAS } = await finish(poller, diskPatience, signal);
+      if (accessSAS === undefined) {
+        throw new ActionError(
+          'azure',
+          `Azure granted read access to snapshot "${name}" without giving its SAS. Run again; the grant was revoked.`,
+        );
+      }
+      return accessSAS;
+    },
+    async revokeAccess(snapshotId, signal) {
+      const { client, group, name } = at(snapshotId);
+      const options = { ...diskOptions, abortSignal: signal };
+      await found(
+        finish(client.snapshots.revokeAccess(group, name, options), diskPatience, signal),
+      );
+    },
+    async deleteSnapshot(snapshotId, signal) {
+      const { client, group, name } = at(snapshotId);
+      const options = { ...diskOptions, abortSignal: signal };
+      await found(finish(client.snapshots.delete(group, name, options), diskPatience, signal));
+    },
+  };
+}
+
+/** Waits for an operation's end, but never without one. */
+async function finish<T>(poller: Poller<T>, patience: Patience, signal: AbortSignal): Promise<T> {
+  const deadline = new AbortController();
+  const timer = setTimeout(() => {
+    deadline.abort();
+  }, patience.deadlineMs);
+  try {
+    return await poller.pollUntilDone({ abortSignal: AbortSignal.any([signal, deadline.signal]) });
+  } catch (error) {
+    if (!deadline.signal.aborted || signal.aborted) throw error;
+    const minutes = patience.deadlineMs / 60_000;
+    throw new Error(`the operation has not ended after ${minutes} minutes`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Undefined instead of a 404. */
+async function found<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (azureFailure(error).status === 404) return undefined;
+    throw error;
+  }
+}

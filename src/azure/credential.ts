@@ -1,0 +1,95 @@
+import {
+  AzureCliCredential,
+  ChainedTokenCredential,
+  ClientAssertionCredential,
+  ClientSecretCredential,
+  EnvironmentCredential,
+  ManagedIdentityCredential,
+} from '@azure/identity';
+import type { TokenCredential } from '@azure/core-auth';
+import { ActionError, azureFailure } from '../errors.ts';
+import type { Identity } from '../inputs.ts';
+import type { Cloud } from './clouds.ts';
+
+/** Gives a new GitHub OIDC assertion for an audience; it lives some minutes only, so each token takes a new one. */
+export type MintAssertion = (audience: string) => Promise<string>;
+
+/**
+ * The credential of an identity. The ambient one tries, in this order, the environment's service principal,
+ * the session of azure/login (az) and the machine's managed identity.
+ */
+export function createCredential(
+  identity: Identity,
+  cloud: Cloud,
+  mintAssertion: MintAssertion,
+): TokenCredential {
+  const options = {
+    authorityHost: cloud.authorityHost,
+    disableInstanceDiscovery: cloud.name === 'custom',
+  };
+  switch (identity.kind) {
+    case 'oidc':
+      return new ClientAssertionCredential(
+        identity.tenantId,
+        identity.clientId,
+        () => mintAssertion(identity.audience),
+        options,
+      );
+    case 'client-secret':
+      return new ClientSecretCredential(
+        identity.tenantId,
+        identity.clientId,
+        identity.clientSecret,
+        options,
+      );
+    case 'ambient':
+      return new ChainedTokenCredential(
+        new EnvironmentCredential(options),
+        new AzureCliCredential(),
+        new ManagedIdentityCredential(),
+      );
+  }
+}
+
+/** Gets a first token, so that a wrong identity is told before anything else. Throws one clear sentence. */
+export async function signIn(
+  credential: TokenCredential,
+  identity: Identity,
+  scope: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await credential.getToken(scope, { abortSignal: signal });
+  } catch (error) {
+    if (error instanceof ActionError) throw error;
+    const { message } = azureFailure(error);
+    throw new ActionError(
+      'azure',
+      `Could not sign in ${whoOf(identity)}: ${message} ${nextFor(identity, message)}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+function whoOf(identity: Identity): string {
+  switch (identity.kind) {
+    case 'oidc':
+      return `client "${identity.clientId}" of tenant "${identity.tenantId}" with GitHub OIDC`;
+    case 'client-secret':
+      return `client "${identity.clientId}" of tenant "${identity.tenantId}" with its secret`;
+    case 'ambient':
+      return 'with the environment, the az session or a managed identity';
+  }
+}
+
+function nextFor(identity: Identity, message: string): string {
+  if (identity.kind === 'ambient') {
+    return 'Run azure/login before this step, or give "client-id" and "tenant-id".';
+  }
+  if (message.includes('AADSTS7002')) {
+    return 'Add a federated credential with exactly this subject to the app registration.';
+  }
+  return 'Check "client-id", "tenant-id" and the credentials of the app registration.';
+}

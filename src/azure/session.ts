@@ -1,0 +1,53 @@
+import { azureFailure } from '../errors.ts';
+import type { SignInInputs } from '../inputs.ts';
+import type { Permission } from '../facts.ts';
+import { createAccounts, type Accounts } from './accounts.ts';
+import { createBlobs, type Blobs } from './blobs.ts';
+import { findCloud, type Cloud } from './clouds.ts';
+import { createCompute, type Compute } from './compute.ts';
+import { createCredential, signIn, type MintAssertion } from './credential.ts';
+import { createHttpClient } from './http-client.ts';
+import { effectivePermissions } from './permissions.ts';
+import { createResourceManager } from './resource-manager.ts';
+
+/** Azure as one identity sees it. */
+export interface Azure {
+  readonly cloud: Cloud;
+  readonly compute: Compute;
+  readonly blobs: Blobs;
+  readonly accounts: Accounts;
+  /** True when the resource group exists. */
+  groupExists(id: string, signal: AbortSignal): Promise<boolean>;
+  permissions(scope: string, signal: AbortSignal): Promise<readonly Permission[]>;
+}
+
+const RESOURCES_API_VERSION = '2022-09-01';
+
+/** Signs in and gives the verbs on Azure. Throws one clear sentence when signing in fails. */
+export async function openAzure(
+  inputs: SignInInputs,
+  mintAssertion: MintAssertion,
+  signal: AbortSignal,
+): Promise<Azure> {
+  const cloud = await findCloud(inputs.environment, signal);
+  const credential = createCredential(inputs.identity, cloud, mintAssertion);
+  await signIn(credential, inputs.identity, cloud.resourceManagerScope, signal);
+  const httpClient = createHttpClient();
+  const resourceManager = createResourceManager(credential, cloud);
+  return {
+    cloud,
+    compute: createCompute(credential, cloud, httpClient),
+    blobs: createBlobs(credential, httpClient),
+    accounts: createAccounts(resourceManager),
+    async groupExists(id, signal) {
+      try {
+        await resourceManager.get(id, RESOURCES_API_VERSION, signal);
+        return true;
+      } catch (error) {
+        if (azureFailure(error).status === 404) return false;
+        throw error;
+      }
+    },
+    permissions: (scope, signal) => effectivePermissions(resourceManager, scope, signal),
+  };
+}

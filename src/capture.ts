@@ -1,0 +1,238 @@
+import type { Azure } from './azure/session.ts';
+import { each, together } from './concurrency.ts';
+import { transfer, type Outcome, type Source } from './copy/transfer.ts';
+import { verifyReplica, verifySource } from './copy/verify.ts';
+import { azureFailure, explain } from './errors.ts';
+import type { Snapshot } from './facts.ts';
+import type { Lease, Leases } from './lease.ts';
+import type { Plan, PlannedDisk } from './plan.ts';
+import type { Clock, Log } from './ports.ts';
+import { requireResourceId } from './resource-id.ts';
+import type { Timeline } from './timeline.ts';
+
+/** What the sequence works with. */
+export interface Rig {
+  readonly azure: Pick<Azure, 'compute' | 'blobs'>;
+  readonly leases: Leases;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly timeline: Timeline;
+  readonly signal: AbortSignal;
+}
+
+/** What came of a capture. Failed replicas are among the outcomes; the others are right and stay. */
+export interface Capture {
+  readonly snapshots: readonly { readonly disk: PlannedDisk; readonly snapshot: Snapshot }[];
+  readonly outcomes: readonly Outcome[];
+}
+
+/**
+ * The whole sequence: stop, snapshot, and then side by side deallocate and generalize, and grant, copy and verify.
+ * Snapshots of all disks are taken before the first copy, so that they belong together. Whatever happens, the grants
+ * are revoked, the snapshots deleted and unfinished blobs removed.
+ */
+export async function capture(plan: Plan, rig: Rig): Promise<Capture> {
+  if (plan.isDone) return { snapshots: [], outcomes: await adoptBlobs(plan, rig) };
+  const { leases, timeline, signal } = rig;
+  await using _ = leases;
+  const source = new SourceVm(plan, rig);
+  await timeline.phase('Create containers', () => createContainers(plan, rig));
+  if (plan.power.powerOff) await timeline.phase('Stop the VM', () => source.stop());
+  const snapshots = await timeline.phase('Take snapshots', () => takeSnapshots(plan, source, rig));
+  const [, outcomes] = await timeline.phase('Copy', () =>
+    together(
+      signal,
+      (linked) => source.settle(linked),
+      (linked) => copyDisks(plan, snapshots, { ...rig, signal: linked }),
+    ),
+  );
+  const succeeded = outcomes.every(({ kind }) => kind === 'copied');
+  if (plan.keepSnapshots && succeeded) for (const { lease } of snapshots) leases.keep(lease);
+  await timeline.phase('Close', () => leases[Symbol.asyncDispose]());
+  return { snapshots, outcomes };
+}
+
+interface TakenSnapshot {
+  readonly disk: PlannedDisk;
+  readonly snapshot: Snapshot;
+  readonly lease: Lease;
+}
+
+async function createContainers(plan: Plan, { azure, log, signal }: Rig): Promise<void> {
+  const replicas = plan.disks.flatMap((disk) => disk.replicas);
+  const wanted = new Map(
+    replicas.map(({ account, container }) => [account.id, { account, container }]),
+  );
+  await each([...wanted.values()], signal, async ({ account, container }, linked) => {
+    const what = `container "${container}" in storage account "${account.name}"`;
+    try {
+      const made = await azure.blobs.createContainer(account.blobEndpoint, container, linked);
+      if (made) log.info(`Made ${what}.`);
+    } catch (error) {
+      throw explain(`Could not make ${what}`, error);
+    }
+  });
+}
+
+/** A 409 means that the disk is not free yet: then the snapshot waits for the deallocation. */
+async function takeSnapshots(
+  plan: Plan,
+  source: SourceVm,
+  { azure, leases, log, signal }: Rig,
+): Promise<readonly TakenSnapshot[]> {
+  return each(plan.disks, signal, async (disk, linked) => {
+    const name = requireResourceId(disk.snapshotId).name;
+    const lease: Lease = { kind: 'snapshot', id: disk.snapshotId, key: plan.run.key };
+    const request = {
+      id: disk.snapshotId,
+      diskId: disk.diskId,
+      location: disk.location,
+      sku: plan.snapshotSku,
+      tags: { ...plan.tags, 'vm-to-vhd-disk': disk.label },
+    };
+    const create = (): Promise<Snapshot> => azure.compute.createSnapshot(request, linked);
+    try {
+      const snapshot = await leases.hold(lease, () =>
+        create().catch(async (error: unknown) => {
+          if (azureFailure(error).status !== 409 || !plan.power.deallocate) throw error;
+          await source.deallocate();
+          return create();
+        }),
+      );
+      log.info(`Snapshot "${name}" of disk "${disk.diskName}" is taken.`);
+      return { disk, snapshot, lease };
+    } catch (error) {
+      throw explain(`Could not take snapshot "${name}" of disk "${disk.diskName}"`, error);
+    }
+  });
+}
+
+async function copyDisks(
+  plan: Plan,
+  snapshots: readonly TakenSnapshot[],
+  rig: Rig,
+): Promise<readonly Outcome[]> {
+  const { azure, timeline, signal } = rig;
+  const sources = await timeline.aside('Grant read access', () =>
+    each(snapshots, signal, (taken, linked) => openSource(plan, taken, { ...rig, signal: linked })),
+  );
+  return timeline.aside('Copy the VHDs', () =>
+    transfer(sources, { ...rig, blobs: azure.blobs, runKey: plan.run.key }),
+  );
+}
+
+async function openSource(
+  plan: Plan,
+  { disk, snapshot }: TakenSnapshot,
+  { azure, leases, log, clock, signal }: Rig,
+): Promise<Source> {
+  const { name } = requireResourceId(disk.snapshotId);
+  const lease: Lease = { kind: 'grant', id: disk.snapshotId, key: plan.run.key };
+  const seconds = plan.sasDurationInSeconds;
+  const endsAt = clock.now() + seconds * 1000;
+  let sas: string;
+  try {
+    sas = await leases.hold(lease, async () =>
+      maskSas(await azure.compute.grantRead(disk.snapshotId, seconds, signal), log),
+    );
+  } catch (error) {
+    throw explain(`Could not get read access to snapshot "${name}"`, error);
+  }
+  const footer = await verifySource(azure.blobs, sas, disk, signal);
+  const snapshotUniqueId = snapshot.uniqueId ?? '';
+  return { disk, sas, endsAt, snapshotUniqueId, footer };
+}
+
+/** Masks a SAS whole, and its signature as it stands in the URL and decoded. */
+function maskSas(sas: string, log: Log): string {
+  log.mask(sas);
+  const raw = /[?&]sig=([^&]+)/.exec(sas)?.[1];
+  if (raw !== undefined) {
+    log.mask(raw);
+    log.mask(decodeURIComponent(raw));
+  }
+  return sas;
+}
+
+/** With `if-exists: skip` and every blob there, the blobs are checked and taken as they are. */
+async function adoptBlobs(
+  plan: Plan,
+  { azure, timeline, signal, log }: Rig,
+): Promise<readonly Outcome[]> {
+  const replicas = plan.disks.flatMap((disk) =>
+    disk.replicas.map((replica) => ({ disk, replica })),
+  );
+  return timeline.phase('Check the VHDs that are there', async () => {
+    log.info('Every VHD is there already; nothing is captured.');
+    return each(replicas, signal, async ({ disk, replica }, linked): Promise<Outcome> => {
+      const found = await verifyReplica(azure.blobs, replica.url, disk, undefined, linked);
+      const { etag, lengthBytes } = found;
+      return { kind: 'adopted', replica, etag, lengthBytes };
+    });
+  });
+}
+
+/** The VM's way down: stopped before the snapshots, then deallocated and generalized, or started again. */
+class SourceVm {
+  readonly #plan: Plan;
+  readonly #rig: Rig;
+  #stopped: Lease | undefined;
+  #deallocation: Promise<void> | undefined;
+
+  constructor(plan: Plan, rig: Rig) {
+    this.#plan = plan;
+    this.#rig = rig;
+  }
+
+  /** Stops it; one that is to run again afterwards is held by a lease. */
+  async stop(): Promise<void> {
+    const { vm, power } = this.#plan;
+    const { azure, leases, signal } = this.#rig;
+    const stop = (): Promise<void> => azure.compute.powerOff(vm.id, signal);
+    await this.#step('stop', 'is stopped', async () => {
+      if (!power.restart) return stop();
+      this.#stopped = { kind: 'stopped-vm', id: vm.id };
+      return leases.hold(this.#stopped, stop);
+    });
+  }
+
+  /** Deallocates it; several callers wait for the same operation. */
+  deallocate(): Promise<void> {
+    const { azure, signal, timeline } = this.#rig;
+    this.#deallocation ??= timeline.aside('Deallocate the VM', () =>
+      this.#step('deallocate', 'is deallocated', () =>
+        azure.compute.deallocate(this.#plan.vm.id, signal),
+      ),
+    );
+    return this.#deallocation;
+  }
+
+  /** Brings it to its final state. */
+  async settle(signal: AbortSignal): Promise<void> {
+    const { vm, power } = this.#plan;
+    const { azure, timeline, leases } = this.#rig;
+    if (this.#stopped !== undefined) {
+      const stopped = this.#stopped;
+      await timeline.aside('Start the VM again', () => leases.release(stopped));
+    }
+    if (power.deallocate) await this.deallocate();
+    signal.throwIfAborted();
+    if (power.generalize) {
+      await timeline.aside('Mark the VM generalized', () =>
+        this.#step('generalize', 'is generalized: it cannot be started again', () =>
+          azure.compute.generalize(vm.id, signal),
+        ),
+      );
+    }
+  }
+
+  async #step(verb: string, done: string, task: () => Promise<void>): Promise<void> {
+    const { name } = this.#plan.vm;
+    try {
+      await task();
+      this.#rig.log.info(`VM "${name}" ${done}.`);
+    } catch (error) {
+      throw explain(`Could not ${verb} VM "${name}"`, error);
+    }
+  }
+}

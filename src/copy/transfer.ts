@@ -1,0 +1,272 @@
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { Blobs } from '../azure/blobs.ts';
+import { ActionError, describe, explain } from '../errors.ts';
+import type { Lease, Leases } from '../lease.ts';
+import type { PlannedDisk, PlannedReplica } from '../plan.ts';
+import type { Clock, Log } from '../ports.ts';
+import { KEY_METADATA } from '../release.ts';
+import { followCopy, startCopy, type CopyRig } from './copy-blob.ts';
+import { renderProgress, summarizeProgress, type CopyProgress } from './progress.ts';
+import { verifyReplica } from './verify.ts';
+
+/** The snapshot of a disk, open for reading. */
+export interface Source {
+  readonly disk: PlannedDisk;
+  /** A secret. */
+  readonly sas: string;
+  /** Milliseconds since 1970 when the SAS ends; its URL does not tell. */
+  readonly endsAt: number;
+  readonly snapshotUniqueId: string;
+  readonly footer: Uint8Array;
+}
+
+/** What became of a replica. */
+export type Outcome =
+  | {
+      readonly kind: 'copied';
+      readonly replica: PlannedReplica;
+      readonly etag: string;
+      readonly lengthBytes: number;
+      readonly copyId: string;
+      readonly seconds: number;
+    }
+  /** It was there before, and passed the checks of its form. */
+  | {
+      readonly kind: 'adopted';
+      readonly replica: PlannedReplica;
+      readonly etag: string;
+      readonly lengthBytes: number;
+    }
+  | { readonly kind: 'failed'; readonly replica: PlannedReplica; readonly error: ActionError };
+
+/** What copying needs. */
+export interface TransferRig {
+  readonly blobs: Blobs;
+  readonly leases: Leases;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly runKey: string;
+}
+
+/** Copies that are followed at once: one small request every few seconds each. */
+const COPIES_AT_ONCE = 64;
+const PROGRESS_INTERVAL_MS = 10_000;
+
+/**
+ * Makes every replica of every disk by Copy Blob: the first of each account from the snapshot, the others of the
+ * account from that one, which moves no data between accounts. One failed replica does not stop the others; what it
+ * left is removed. Rejects only when the run is cancelled.
+ */
+export async function transfer(
+  sources: readonly Source[],
+  rig: TransferRig,
+): Promise<readonly Outcome[]> {
+  const board = new ProgressBoard(sources, rig);
+  const limit = pLimit(COPIES_AT_ONCE);
+  const outcomes = await Promise.all(
+    sources.flatMap((source) =>
+      byAccount(source.disk.replicas).map((replicas) =>
+        copyIntoAccount(source, replicas, { ...rig, board, limit }),
+      ),
+    ),
+  );
+  rig.signal.throwIfAborted();
+  board.print();
+  return outcomes.flat();
+}
+
+interface CopyingRig extends TransferRig {
+  readonly board: ProgressBoard;
+  readonly limit: LimitFunction;
+}
+
+async function copyIntoAccount(
+  source: Source,
+  replicas: readonly PlannedReplica[],
+  rig: CopyingRig,
+): Promise<readonly Outcome[]> {
+  const [first, ...others] = replicas;
+  if (first === undefined) return [];
+  const lead = await rig.limit(() => copyReplica(source, first, undefined, rig));
+  const near = lead.outcome.kind === 'copied' ? targetOf(first) : undefined;
+  const rest = await Promise.all(
+    others.map((replica) => rig.limit(() => copyReplica(source, replica, near, rig))),
+  );
+  return Promise.all([lead, ...rest].map((copied) => rig.limit(() => swapIn(source, copied, rig))));
+}
+
+/** A replica that is written; one that overwrites is still under its draft's name, held by a lease. */
+interface Written {
+  readonly outcome: Outcome;
+  readonly draft: Lease | undefined;
+}
+
+/** Copies one replica, from the account's own finished one when it is given; the snapshot stands in for it. */
+async function copyReplica(
+  source: Source,
+  replica: PlannedReplica,
+  near: string | undefined,
+  rig: CopyingRig,
+): Promise<Written> {
+  const url = targetOf(replica);
+  const startedAt = rig.clock.now();
+  const held: { lease: Lease } = { lease: { kind: 'blob', url, key: rig.runKey } };
+  try {
+    const copyRig = copyRigOf(source, rig);
+    const metadata = metadataOf(source, 'copying', rig.runKey);
+    const copyId = await rig.leases.hold(held.lease, () =>
+      startFrom(near, source.sas, { destination: url, metadata }, copyRig, rig.log),
+    );
+    const lease: Lease = { kind: 'blob', url, key: rig.runKey, copyId };
+    rig.leases.amend(held.lease, lease);
+    held.lease = lease;
+    await followCopy(url, copyId, copyRig, (bytes) => {
+      rig.board.report(url, bytes);
+    });
+    const verified = await verifyReplica(rig.blobs, url, source.disk, source.footer, rig.signal);
+    const etag = await rig.blobs
+      .setMetadata(url, metadataOf(source, 'complete', rig.runKey), rig.signal)
+      .catch((error: unknown) => {
+        throw explain(`Could not mark blob "${url}" as complete`, error);
+      });
+    rig.board.finish(url);
+    if (replica.overwrite === undefined) rig.leases.keep(held.lease);
+    const seconds = (rig.clock.now() - startedAt) / 1000;
+    const { lengthBytes } = verified;
+    const outcome = { kind: 'copied', replica, etag, lengthBytes, copyId, seconds } as const;
+    return { outcome, draft: replica.overwrite === undefined ? undefined : held.lease };
+  } catch (error) {
+    const failed = explain(`Could not copy blob "${url}"`, error);
+    if (!rig.signal.aborted) rig.log.warn(failed.message);
+    await rig.leases.release(held.lease);
+    return { outcome: { kind: 'failed', replica, error: failed }, draft: undefined };
+  }
+}
+
+async function startFrom(
+  near: string | undefined,
+  sas: string,
+  request: { destination: string; metadata: Readonly<Record<string, string>> },
+  rig: CopyRig,
+  log: Log,
+): Promise<string> {
+  if (near !== undefined) {
+    try {
+      return await startCopy({ ...request, source: near }, rig);
+    } catch (error) {
+      rig.signal.throwIfAborted();
+      log.info(`${describe(error)} It is copied from the snapshot instead.`);
+    }
+  }
+  return startCopy({ ...request, source: sas }, rig);
+}
+
+/** Puts a finished draft in the place of the blob that it overwrites, and removes the draft. */
+async function swapIn(source: Source, written: Written, rig: CopyingRig): Promise<Outcome> {
+  const { outcome, draft } = written;
+  const { replica } = outcome;
+  if (outcome.kind !== 'copied' || replica.overwrite === undefined || draft === undefined) {
+    return outcome;
+  }
+  const { etag, draftUrl } = replica.overwrite;
+  let overwritten = false;
+  try {
+    const copyRig = copyRigOf(source, rig);
+    const metadata = metadataOf(source, 'complete', rig.runKey);
+    const request = { source: draftUrl, destination: replica.url, metadata, overwriteEtag: etag };
+    const copyId = await startCopy(request, copyRig);
+    overwritten = true;
+    await followCopy(replica.url, copyId, copyRig, () => undefined);
+    const verified = await verifyReplica(
+      rig.blobs,
+      replica.url,
+      source.disk,
+      source.footer,
+      rig.signal,
+    );
+    await rig.leases.release(draft);
+    return { ...outcome, copyId, etag: verified.etag };
+  } catch (error) {
+    const failed = explain(`Could not overwrite blob "${replica.url}"`, error);
+    if (!overwritten) {
+      await rig.leases.release(draft);
+      return { kind: 'failed', replica, error: failed };
+    }
+    // The old VHD is gone by now, so the finished draft is all that is left of it.
+    rig.leases.keep(draft);
+    const message = `${failed.message} The finished VHD is kept as "${draftUrl}".`;
+    return { kind: 'failed', replica, error: new ActionError('copy', message, { cause: error }) };
+  }
+}
+
+function copyRigOf(source: Source, rig: CopyingRig): CopyRig {
+  return { blobs: rig.blobs, clock: rig.clock, signal: rig.signal, deadlineMs: source.endsAt };
+}
+
+/** A blob is named as done only when it is: `complete` comes last. */
+function metadataOf(
+  source: Source,
+  state: 'copying' | 'complete',
+  runKey: string,
+): Readonly<Record<string, string>> {
+  return {
+    [KEY_METADATA]: runKey,
+    vmtovhd_state: state,
+    vmtovhd_disk: source.disk.label,
+    vmtovhd_snapshot: source.snapshotUniqueId,
+  };
+}
+
+function targetOf(replica: PlannedReplica): string {
+  return replica.overwrite?.draftUrl ?? replica.url;
+}
+
+function byAccount(replicas: readonly PlannedReplica[]): readonly (readonly PlannedReplica[])[] {
+  return [...Map.groupBy(replicas, ({ account }) => account.id.toLowerCase()).values()];
+}
+
+/** Keeps how far every copy is, and says so every few seconds. */
+class ProgressBoard {
+  readonly #copies: Map<string, CopyProgress>;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #startedAt: number;
+  #printedAt: number;
+
+  constructor(sources: readonly Source[], { clock, log }: TransferRig) {
+    this.#copies = new Map(
+      sources.flatMap(({ disk, footer }) =>
+        disk.replicas.map((replica) => [
+          targetOf(replica),
+          { copiedBytes: 0, totalBytes: disk.sizeBytes + footer.length, isDone: false },
+        ]),
+      ),
+    );
+    this.#clock = clock;
+    this.#log = log;
+    this.#startedAt = this.#printedAt = clock.now();
+  }
+
+  report(url: string, copiedBytes: number): void {
+    this.#change(url, { copiedBytes });
+    if (this.#clock.now() - this.#printedAt >= PROGRESS_INTERVAL_MS) this.print();
+  }
+
+  finish(url: string): void {
+    this.#change(url, { isDone: true });
+  }
+
+  print(): void {
+    this.#printedAt = this.#clock.now();
+    const elapsedSeconds = (this.#printedAt - this.#startedAt) / 1000;
+    this.#log.info(
+      `Copying: ${renderProgress(summarizeProgress([...this.#copies.values()], elapsedSeconds))}`,
+    );
+  }
+
+  #change(url: string, change: Partial<CopyProgress>): void {
+    const copy = this.#copies.get(url);
+    if (copy !== undefined) this.#copies.set(url, { ...copy, ...change });
+  }
+}

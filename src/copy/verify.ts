@@ -1,0 +1,72 @@
+import type { Blobs } from '../azure/blobs.ts';
+import { ActionError, explain, listOf } from '../errors.ts';
+import { footerProblems, sameFooter, VHD_FOOTER_BYTES } from '../vhd.ts';
+
+/** Reads the footer of a snapshot's export and checks that it is a fixed VHD of the disk's size. */
+export async function verifySource(
+  blobs: Pick<Blobs, 'readTail'>,
+  sas: string,
+  disk: { readonly diskName: string; readonly sizeBytes: number },
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const what = `The export of disk "${disk.diskName}"`;
+  const { bytes, lengthBytes } = await read(blobs, sas, what, signal);
+  const problems = vhdProblems(bytes, lengthBytes, disk.sizeBytes);
+  if (problems.length > 0) {
+    throw new ActionError('verify', `${what} is not a right VHD: ${listOf(problems)}. Run again.`);
+  }
+  return bytes;
+}
+
+/**
+ * Checks a finished replica: a page blob of the disk's size with a fixed VHD's footer, the same bytes as the source's.
+ * Throws an ActionError that names every difference.
+ */
+export async function verifyReplica(
+  blobs: Pick<Blobs, 'readTail' | 'blobState'>,
+  url: string,
+  disk: { readonly sizeBytes: number },
+  sourceFooter: Uint8Array | undefined,
+  signal: AbortSignal,
+): Promise<{ readonly etag: string; readonly lengthBytes: number; readonly footer: Uint8Array }> {
+  const what = `Blob "${url}"`;
+  const { bytes } = await read(blobs, url, what, signal);
+  const state = await blobs.blobState(url, signal).catch((error: unknown) => {
+    throw explain(`${what} could not be read`, error);
+  });
+  const problems = [
+    ...(state?.blobType === 'PageBlob' ? [] : [`it is a ${state?.blobType ?? 'missing blob'}`]),
+    ...vhdProblems(bytes, state?.lengthBytes ?? 0, disk.sizeBytes),
+    ...(sourceFooter === undefined || sameFooter(bytes, sourceFooter)
+      ? []
+      : ["its footer differs from the source's"]),
+  ];
+  if (state === undefined || problems.length > 0) {
+    throw new ActionError('verify', `${what} is not a right VHD: ${listOf(problems)}. Run again.`);
+  }
+  return { etag: state.etag, lengthBytes: state.lengthBytes, footer: bytes };
+}
+
+function vhdProblems(
+  footer: Uint8Array,
+  lengthBytes: number,
+  diskSizeBytes: number,
+): readonly string[] {
+  const expected = diskSizeBytes + VHD_FOOTER_BYTES;
+  return lengthBytes === expected
+    ? footerProblems(footer, diskSizeBytes)
+    : [`it has ${lengthBytes} bytes instead of ${expected}`];
+}
+
+async function read(
+  blobs: Pick<Blobs, 'readTail'>,
+  url: string,
+  what: string,
+  signal: AbortSignal,
+): ReturnType<Blobs['readTail']> {
+  try {
+    return await blobs.readTail(url, VHD_FOOTER_BYTES, signal);
+  } catch (error) {
+    throw explain(`${what} could not be read`, error);
+  }
+}

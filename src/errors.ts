@@ -1,0 +1,124 @@
+/**
+ * Whose fault an error is: `input` (fix the workflow), `refused` (a check before anything was touched),
+ * `azure` (a call failed), `copy` and `verify` (a VHD is not right), `cancelled`, `bug` (ours).
+ */
+export type ErrorCode = 'input' | 'refused' | 'azure' | 'copy' | 'verify' | 'cancelled' | 'bug';
+
+/** An error whose message is one finished sentence or more for the user, on one line, without secrets. */
+export class ActionError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause: unknown }) {
+    super(message, options);
+    this.name = 'ActionError';
+    this.code = code;
+  }
+}
+
+/** What Azure said of a failed call, from the shapes that its SDKs throw. */
+export interface AzureFailure {
+  readonly code: string | undefined;
+  readonly status: number | undefined;
+  /** One line, without request IDs, times and URL queries. */
+  readonly message: string;
+}
+
+/** Reads code, HTTP status and the first line of the message out of an SDK error; works for any value. */
+export function azureFailure(error: unknown): AzureFailure {
+  const fields = isRecord(error) ? error : {};
+  const details = isRecord(fields['details']) ? fields['details'] : {};
+  const code = text(details['errorCode']) ?? text(fields['code']) ?? text(details['code']);
+  const status = typeof fields['statusCode'] === 'number' ? fields['statusCode'] : undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  return { code, status, message: firstLine(redact(message)) };
+}
+
+/**
+ * The error of a step: what failed, with the object quoted, why, and what to do next.
+ * An ActionError passes through as it is, so that the innermost sentence wins.
+ */
+export function explain(what: string, error: unknown, next?: string): ActionError {
+  if (error instanceof ActionError) return error;
+  if (isAbort(error)) return new ActionError('cancelled', `${what}: cancelled.`, { cause: error });
+  const { code, status, message } = azureFailure(error);
+  const label = [code, status === undefined ? undefined : `(${status})`].filter(Boolean).join(' ');
+  const why = label === '' ? lowerFirst(message) : `${label}: ${lowerFirst(message)}`;
+  const remedy = next ?? remedyFor(code);
+  const sentence = `${what}: ${endSentence(why)}`;
+  return new ActionError('azure', remedy === undefined ? sentence : `${sentence} ${remedy}`, {
+    cause: error,
+  });
+}
+
+/** One line for the job log, whatever was thrown; wrapped, suppressed and collected errors are unfolded. */
+export function describe(error: unknown): string {
+  if (error instanceof SuppressedError) {
+    return `${describe(error.suppressed)} (then, while closing: ${describe(error.error)})`;
+  }
+  if (error instanceof AggregateError) {
+    return error.errors.map((inner) => describe(inner)).join(' ');
+  }
+  if (error instanceof ActionError) return redact(error.message);
+  const { code, message } = azureFailure(error);
+  const known = code === undefined || message.includes(code) ? message : `${code}: ${message}`;
+  return `Unexpected error: ${endSentence(known)} This is a bug in azure-vm-to-vhd; report it with the debug log.`;
+}
+
+/** True for an error that comes from an AbortSignal. */
+export function isAbort(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError');
+}
+
+/** Takes the query out of every URL and any signature out of the rest: neither belongs in a log. */
+export function redact(message: string): string {
+  return message
+    .replace(/(https?:\/\/[^\s?"'<>]+)\?[^\s"'<>]*/g, '$1')
+    .replace(
+      /\b(sig|se|si|skoid|client_secret|client_assertion|access_token)=[^\s&"'<>]+/gi,
+      '$1=***',
+    )
+    .replace(/\bBearer\s+[\w.~+/-]+=*/gi, 'Bearer ***');
+}
+
+/** Lists parts as a sentence does: `a`, `a and b`, `a, b and c`. */
+export function listOf(parts: readonly string[], word = 'and'): string {
+  if (parts.length < 2) return parts.join('');
+  return `${parts.slice(0, -1).join(', ')} ${word} ${parts.at(-1) ?? ''}`;
+}
+
+const remedies: Readonly<Record<string, string>> = {
+  AuthorizationFailed:
+    'Grant the identity this action (docs/permissions.md), wait some minutes and run again.',
+  LinkedAuthorizationFailed:
+    'Grant the identity this action on the linked resource (docs/permissions.md).',
+  AuthorizationPermissionMismatch:
+    'Grant the identity "Storage Blob Data Contributor" on the storage account; a new role assignment needs some minutes.',
+  AuthorizationFailure: 'Let the runner through the firewall of the storage account.',
+  ScopeLocked: 'Remove the lock, or take resources that are not locked.',
+  RequestDisallowedByPolicy: 'Ask the owner of the policy for an exemption.',
+};
+
+function remedyFor(code: string | undefined): string | undefined {
+  return code === undefined ? undefined : remedies[code];
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** Storage ends its messages with `RequestId:...` and `Time:...` on lines of their own. */
+function firstLine(message: string): string {
+  return (message.split(/\r?\n/, 1)[0] ?? '').trim();
+}
+
+function lowerFirst(message: string): string {
+  return /^[A-Z][a-z]/.test(message) ? message.charAt(0).toLowerCase() + message.slice(1) : message;
+}
+
+function endSentence(message: string): string {
+  return /[.!?]$/.test(message) ? message : `${message}.`;
+}

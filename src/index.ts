@@ -1,0 +1,21 @@
+import * as core from '@actions/core';
+import { describe } from './errors.ts';
+import { findJournal } from './journal.ts';
+import { runMain } from './main.ts';
+import { runPost } from './post.ts';
+
+const journal = findJournal(core);
+const cancelled = new AbortController();
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    cancelled.abort();
+  });
+}
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    core.setFailed(describe(error));
+  });
+}
+
+await (journal === undefined ? runMain(cancelled.signal) : runPost(journal));

@@ -1,0 +1,412 @@
+import { ActionError } from './errors.ts';
+import { parseResourceId } from './resource-id.ts';
+
+/** How the action signs in. */
+export type Identity =
+  | {
+      readonly kind: 'oidc';
+      readonly clientId: string;
+      readonly tenantId: string;
+      readonly audience: string;
+    }
+  | {
+      readonly kind: 'client-secret';
+      readonly clientId: string;
+      readonly tenantId: string;
+      readonly clientSecret: string;
+    }
+  | { readonly kind: 'ambient' };
+
+export type Environment =
+  | { readonly kind: 'named'; readonly name: EnvironmentName }
+  | { readonly kind: 'custom'; readonly resourceManagerEndpoint: string };
+
+export type EnvironmentName = (typeof environmentNames)[number];
+export type Generalize = (typeof generalizeModes)[number];
+export type SourcePower = (typeof sourcePowers)[number];
+export type IfExists = (typeof ifExistsModes)[number];
+export type SnapshotSku = (typeof snapshotSkus)[number];
+
+/** What identifies a resource in a subscription. */
+export interface ResourceTarget {
+  readonly subscriptionId: string;
+  readonly resourceGroup: string;
+  readonly name: string;
+}
+
+/** What tells the clouds and the caller; all that the post step needs. */
+export interface SignInInputs {
+  readonly identity: Identity;
+  readonly environment: Environment;
+}
+
+/** Everything that the workflow asked for, typed and checked; no network was needed. */
+export interface Inputs extends SignInInputs {
+  readonly vm: ResourceTarget;
+  readonly source: 'vm';
+  readonly sourcePower: SourcePower;
+  readonly generalize: Generalize;
+  /** All, none, or those at these LUNs. */
+  readonly dataDisks: 'all' | 'none' | readonly number[];
+  /** Names (looked up in the subscription) or resource IDs, in the order given. */
+  readonly storageAccounts: readonly string[];
+  readonly container: string;
+  readonly blobName: string;
+  readonly copies: Copies;
+  readonly ifExists: IfExists;
+  /** Undefined: the larger of 24 hours and what the plan expects. */
+  readonly sasDurationInSeconds: number | undefined;
+  readonly snapshotSku: SnapshotSku;
+  /** Undefined: the VM's. */
+  readonly snapshotResourceGroup: string | undefined;
+  readonly keepSnapshots: boolean;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** How many OS VHDs: so many, or enough for a Batch pool of so many nodes. */
+export type Copies =
+  | { readonly kind: 'replicas'; readonly count: number }
+  | { readonly kind: 'pool-nodes'; readonly nodes: number };
+
+/** Longest time that a disk or snapshot SAS may live: https://learn.microsoft.com/azure/virtual-machines/disks-sas-change */
+export const MAX_SAS_DURATION_SECONDS = 5_184_000;
+export const MAX_REPLICAS = 1000;
+
+const environmentNames = ['AzureCloud', 'AzureUSGovernment', 'AzureChinaCloud'] as const;
+const generalizeModes = ['mark', 'none'] as const;
+const sourcePowers = ['deallocate', 'keep', 'restart'] as const;
+const ifExistsModes = ['fail', 'skip', 'overwrite'] as const;
+const snapshotSkus = ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS'] as const;
+const placeholders = ['vm', 'run', 'disk', 'replica', 'account'];
+/** Snapshots take 50 tags; five are this action's own: https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources */
+const MAX_TAGS = 45;
+const MIN_SAS_DURATION_SECONDS = 60;
+
+/** Reads one input by its name; an input that is not given is ''. */
+export type ReadInput = (name: string) => string;
+
+/** Reads and checks all inputs. Throws one ActionError that lists every problem. */
+export function readInputs(read: ReadInput): Inputs {
+  const reader = new Reader(read);
+  const signIn = signInInputs(reader);
+  const generalize = reader.choice('generalize', generalizeModes);
+  const inputs = {
+    ...signIn,
+    vm: vmTarget(reader),
+    source: reader.choice('source', ['vm'] as const, 'vm'),
+    sourcePower: reader.choice('source-power', sourcePowers, 'deallocate'),
+    generalize,
+    dataDisks: dataDisks(reader),
+    storageAccounts: storageAccounts(reader),
+    container: container(reader),
+    blobName: blobName(reader),
+    copies: copies(reader),
+    ifExists: reader.choice('if-exists', ifExistsModes, 'fail'),
+    sasDurationInSeconds: reader.integer(
+      'sas-duration',
+      MIN_SAS_DURATION_SECONDS,
+      MAX_SAS_DURATION_SECONDS,
+      'seconds',
+    ),
+    snapshotSku: reader.choice('snapshot-sku', snapshotSkus, 'Standard_LRS'),
+    snapshotResourceGroup: resourceGroup(reader, 'snapshot-resource-group'),
+    keepSnapshots: reader.boolean('keep-snapshots'),
+    tags: tags(reader),
+  };
+  if (inputs.sourcePower !== 'deallocate' && generalize === 'mark') {
+    reader.problem(
+      'source-power',
+      'must be "deallocate" with "generalize: mark", since a running VM cannot be generalized',
+      inputs.sourcePower,
+    );
+  }
+  reader.throwProblems();
+  return inputs;
+}
+
+/** Reads only what signing in needs. Throws one ActionError that lists every problem. */
+export function readSignIn(read: ReadInput): SignInInputs {
+  const reader = new Reader(read);
+  const inputs = signInInputs(reader);
+  reader.throwProblems();
+  return inputs;
+}
+
+function signInInputs(reader: Reader): SignInInputs {
+  return { identity: identity(reader), environment: environment(reader) };
+}
+
+function identity(reader: Reader): Identity {
+  const clientId = reader.guid('client-id');
+  const tenantId = reader.guid('tenant-id');
+  const clientSecret = reader.text('client-secret');
+  const audience = reader.text('oidc-audience') || 'api://AzureADTokenExchange';
+  if (reader.text('client-id') === '') {
+    if (clientSecret !== '') reader.missing('client-id', 'is needed with "client-secret"');
+    return { kind: 'ambient' };
+  }
+  if (reader.text('tenant-id') === '') reader.missing('tenant-id', 'is needed with "client-id"');
+  return clientSecret === ''
+    ? { kind: 'oidc', clientId, tenantId, audience }
+    : { kind: 'client-secret', clientId, tenantId, clientSecret };
+}
+
+function environment(reader: Reader): Environment {
+  const endpoint = reader.text('resource-manager-endpoint');
+  const name = reader.choice('environment', environmentNames, 'AzureCloud');
+  if (endpoint === '') return { kind: 'named', name };
+  if (!/^https:\/\/[^/?#\s]+\/?$/.test(endpoint)) {
+    reader.problem(
+      'resource-manager-endpoint',
+      'must be an https address without a path',
+      endpoint,
+    );
+  }
+  if (reader.text('environment') !== '' && name !== 'AzureCloud') {
+    reader.problem('environment', 'cannot be given with "resource-manager-endpoint"', name);
+  }
+  return { kind: 'custom', resourceManagerEndpoint: endpoint.replace(/\/$/, '') };
+}
+
+function vmTarget(reader: Reader): ResourceTarget {
+  const id = reader.text('vm-id');
+  const subscriptionId = reader.guid('subscription-id');
+  const group = resourceGroup(reader, 'resource-group');
+  const name = reader.text('vm-name');
+  if (id !== '') {
+    const vm = parseResourceId(id, 'Microsoft.Compute/virtualMachines');
+    if (vm === undefined) {
+      reader.problem('vm-id', 'must be the resource ID of a virtual machine', id);
+      return { subscriptionId: '', resourceGroup: '', name: '' };
+    }
+    if (name !== '' || group !== undefined) {
+      reader.problem('vm-id', 'cannot be given with "vm-name" or "resource-group"', id);
+    }
+    return vm;
+  }
+  if (name === '') reader.missing('vm-name', 'is needed, or "vm-id"');
+  else if (!/^[A-Za-z0-9]([\w.-]{0,62}\w)?$/.test(name)) {
+    reader.problem(
+      'vm-name',
+      'must be 1 to 64 letters, digits, dots, underscores and hyphens, and begin with a letter or digit',
+      name,
+    );
+  }
+  if (group === undefined) reader.missing('resource-group', 'is needed with "vm-name"');
+  if (reader.text('subscription-id') === '') {
+    reader.missing('subscription-id', 'is needed with "vm-name"');
+  }
+  return { subscriptionId, resourceGroup: group ?? '', name };
+}
+
+/** https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules */
+function resourceGroup(reader: Reader, input: string): string | undefined {
+  const name = reader.text(input);
+  if (name === '') return undefined;
+  if (!/^[\p{L}\p{N}_().-]{0,89}[\p{L}\p{N}_()-]$/u.test(name)) {
+    reader.problem(
+      input,
+      'must be the name of a resource group: 1 to 90 letters, digits, underscores, hyphens, dots and parentheses, without a dot at the end',
+      name,
+    );
+  }
+  return name;
+}
+
+function dataDisks(reader: Reader): Inputs['dataDisks'] {
+  const entries = reader.list('data-disks');
+  const [first = 'all'] = entries;
+  if (entries.length <= 1 && (first === 'all' || first === 'none')) return first;
+  const luns = entries.map((entry) => {
+    if (!/^\d{1,2}$/.test(entry) || Number(entry) > 63) {
+      reader.problem('data-disks', 'must be "all", "none" or LUNs from 0 to 63', entry);
+    }
+    return Number(entry);
+  });
+  reportTwice(reader, 'data-disks', entries);
+  return luns;
+}
+
+function storageAccounts(reader: Reader): readonly string[] {
+  const entries = reader.list('storage-accounts');
+  if (entries.length === 0) {
+    reader.missing('storage-accounts', 'is needed: one or more names or resource IDs');
+  }
+  for (const entry of entries) {
+    const isId = parseResourceId(entry, 'Microsoft.Storage/storageAccounts') !== undefined;
+    if (!isId && !/^[a-z0-9]{3,24}$/.test(entry)) {
+      reader.problem(
+        'storage-accounts',
+        'must be names of 3 to 24 lower-case letters and digits, or resource IDs of storage accounts',
+        entry,
+      );
+    }
+  }
+  reportTwice(
+    reader,
+    'storage-accounts',
+    entries.map((entry) => (entry.split('/').at(-1) ?? entry).toLowerCase()),
+  );
+  return entries;
+}
+
+/** https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata */
+function container(reader: Reader): string {
+  const name = reader.text('container') || 'vhds';
+  if (!/^(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(name)) {
+    reader.problem(
+      'container',
+      'must be 3 to 63 lower-case letters, digits and single hyphens, with a letter or digit at both ends',
+      name,
+    );
+  }
+  return name;
+}
+
+function blobName(reader: Reader): string {
+  const template = reader.text('blob-name') || '{vm}-{run}-{disk}-{replica}.vhd';
+  if (template.includes('/') || template.includes('\\')) {
+    reader.problem(
+      'blob-name',
+      "must not have a slash: Azure's disk service refuses such names",
+      template,
+    );
+  }
+  if (!template.endsWith('.vhd')) reader.problem('blob-name', 'must end in ".vhd"', template);
+  for (const [placeholder, name] of template.matchAll(/\{([^{}]*)\}/g)) {
+    if (!placeholders.includes(name ?? '')) {
+      const known = placeholders.map((known) => `{${known}}`).join(', ');
+      reader.problem('blob-name', `has an unknown placeholder (known: ${known})`, placeholder);
+    }
+  }
+  if (/[{}]/.test(template.replace(/\{[^{}]*\}/g, ''))) {
+    reader.problem('blob-name', 'must have its braces in pairs', template);
+  }
+  if (/[\p{Cc}"<>|*?#%:]/u.test(template)) {
+    reader.problem('blob-name', 'must not have control characters or any of "<>|*?#%:', template);
+  }
+  return template;
+}
+
+function copies(reader: Reader): Copies {
+  const replicas = reader.integer('replicas', 1, MAX_REPLICAS);
+  const nodes = reader.integer('pool-nodes', 1, MAX_REPLICAS * 20);
+  if (replicas !== undefined && nodes !== undefined) {
+    reader.problem('pool-nodes', 'cannot be given with "replicas"', String(nodes));
+  }
+  if (nodes !== undefined) return { kind: 'pool-nodes', nodes };
+  return { kind: 'replicas', count: replicas ?? 1 };
+}
+
+/** https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources */
+function tags(reader: Reader): Readonly<Record<string, string>> {
+  const lines = reader.lines('tags');
+  const pairs = lines.map((line) => {
+    const at = line.indexOf('=');
+    const name = line.slice(0, Math.max(at, 0)).trim();
+    const value = line.slice(at + 1).trim();
+    if (at < 1 || name === '') reader.problem('tags', 'must be lines of the form name=value', line);
+    else if (name.length > 512 || /[<>%&\\?/]/.test(name)) {
+      reader.problem('tags', 'must have names of at most 512 characters without <>%&\\?/', name);
+    } else if (/^(azure|microsoft|windows|vm-to-vhd-)/i.test(name)) {
+      const rule =
+        'must not begin with "azure", "microsoft", "windows" or "vm-to-vhd-": these are reserved';
+      reader.problem('tags', rule, name);
+    }
+    if (value.length > 256)
+      reader.problem('tags', 'must have values of at most 256 characters', value);
+    return [name, value] as const;
+  });
+  reportTwice(
+    reader,
+    'tags',
+    pairs.map(([name]) => name.toLowerCase()),
+  );
+  if (pairs.length > MAX_TAGS) {
+    reader.problem('tags', `must be at most ${MAX_TAGS}`, `${pairs.length} tags`);
+  }
+  return Object.fromEntries(pairs);
+}
+
+function reportTwice(reader: Reader, input: string, entries: readonly string[]): void {
+  const twice = new Set(entries.filter((entry, index) => entries.indexOf(entry) !== index));
+  for (const entry of twice) reader.problem(input, 'must not name the same twice', entry);
+}
+
+/** Reads inputs and gathers what is wrong with them. */
+class Reader {
+  readonly #read: ReadInput;
+  readonly #problems: string[] = [];
+
+  constructor(read: ReadInput) {
+    this.#read = read;
+  }
+
+  problem(input: string, rule: string, value: string): void {
+    this.#problems.push(`Input "${input}" ${rule}, got "${value}".`);
+  }
+
+  missing(input: string, rule: string): void {
+    this.#problems.push(`Input "${input}" ${rule}, got nothing.`);
+  }
+
+  throwProblems(): void {
+    const problems = [...new Set(this.#problems)];
+    if (problems.length === 0) return;
+    const head = problems.length === 1 ? '' : `${problems.length} problems with the inputs: `;
+    throw new ActionError('input', head + problems.join(' '));
+  }
+
+  text(input: string): string {
+    return this.#read(input).trim();
+  }
+
+  lines(input: string): readonly string[] {
+    return this.text(input)
+      .split(/\r?\n/)
+      .map((line) => line.trim())
+      .filter((line) => line !== '');
+  }
+
+  /** Entries on lines of their own or between commas. */
+  list(input: string): readonly string[] {
+    return this.lines(input)
+      .flatMap((line) => line.split(','))
+      .map((entry) => entry.trim())
+      .filter((entry) => entry !== '');
+  }
+
+  choice<const T extends string>(input: string, choices: readonly [T, ...T[]], byDefault?: T): T {
+    const value = this.text(input);
+    if (value === '' && byDefault !== undefined) return byDefault;
+    const found = choices.find((choice) => choice === value);
+    if (found !== undefined) return found;
+    const rule = `must be ${choices.map((choice) => `"${choice}"`).join(' or ')}`;
+    if (value === '') this.missing(input, rule);
+    else this.problem(input, rule, value);
+    return choices[0];
+  }
+
+  boolean(input: string): boolean {
+    return this.choice(input, ['true', 'false'] as const, 'false') === 'true';
+  }
+
+  integer(input: string, min: number, max: number, unit = ''): number | undefined {
+    const value = this.text(input);
+    if (value === '') return undefined;
+    const number = Number(value);
+    if (!/^\d{1,9}$/.test(value) || number < min || number > max) {
+      const rule = `must be a whole number from ${min} to ${max}`;
+      this.problem(input, unit === '' ? rule : `${rule} (${unit})`, value);
+    }
+    return number;
+  }
+
+  guid(input: string): string {
+    const value = this.text(input);
+    if (value !== '' && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value)) {
+      this.problem(input, 'must be a GUID', value);
+    }
+    return value;
+  }
+}

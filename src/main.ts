@@ -1,0 +1,113 @@
+import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import * as core from '@actions/core';
+import { openAzure } from './azure/session.ts';
+import { capture, type Capture } from './capture.ts';
+import { check, type Finding } from './checks.ts';
+import { systemClock } from './clock.ts';
+import { ActionError, describe, redact } from './errors.ts';
+import type { BlobState } from './facts.ts';
+import { readInputs, type Inputs } from './inputs.ts';
+import { startJournal } from './journal.ts';
+import { Leases } from './lease.ts';
+import { makePlan, type Plan, type Run } from './plan.ts';
+import { renderPlan } from './report/plan.ts';
+import { writeReport } from './report/write.ts';
+import { createRelease } from './release.ts';
+import { takeSurvey, type Survey } from './survey.ts';
+import { Timeline } from './timeline.ts';
+import { mintAssertion, readRun, runDirectory, workflowLog as log } from './workflow.ts';
+
+/** The main step: decide everything, do it, say what happened. Sets the exit code; never throws. */
+export async function runMain(signal: AbortSignal): Promise<void> {
+  const run = readRun(new Date(systemClock.now()));
+  const directory = runDirectory(run);
+  const timeline = new Timeline(systemClock, log);
+  const progress: Progress = {
+    findings: [],
+    leases: undefined,
+    plan: undefined,
+    capture: undefined,
+  };
+  let failure: string | undefined;
+  try {
+    mkdirSync(directory, { recursive: true });
+    const journal = startJournal(join(directory, 'journal.jsonl'), core);
+    const inputs = readMaskedInputs();
+    const azure = await timeline.phase('Sign in', () => openAzure(inputs, mintAssertion, signal));
+    const survey = await timeline.phase('Look and check', () =>
+      takeSurvey(inputs, azure, run, signal),
+    );
+    progress.findings = check(inputs, survey);
+    refuse(progress.findings);
+    const plan = planFrom(inputs, survey, run);
+    progress.plan = plan;
+    for (const line of renderPlan(plan)) log.info(line);
+    progress.leases = new Leases(journal, createRelease(azure), log);
+    progress.capture = await capture(plan, {
+      azure,
+      leases: progress.leases,
+      log,
+      clock: systemClock,
+      timeline,
+      signal,
+    });
+    throwFailures(progress.capture);
+  } catch (error) {
+    failure = failureLine(error, signal);
+    core.setFailed(failure);
+    if (error instanceof Error) log.debug(redact(error.stack ?? error.message));
+  }
+  const { leases, ...rest } = progress;
+  await writeReport(
+    { ...rest, failure, phases: timeline.phases, leaks: leases?.leaks ?? [] },
+    directory,
+    log,
+  );
+}
+
+/** How far the run has come. */
+interface Progress {
+  findings: readonly Finding[];
+  leases: Leases | undefined;
+  plan: Plan | undefined;
+  capture: Capture | undefined;
+}
+
+function readMaskedInputs(): Inputs {
+  const secret = core.getInput('client-secret');
+  if (secret !== '') core.setSecret(secret);
+  return readInputs((name) => core.getInput(name));
+}
+
+/** Logs the warnings, and throws one error with all refusals. */
+function refuse(findings: readonly Finding[]): void {
+  const messages = (level: Finding['level']): readonly string[] =>
+    findings.filter((finding) => finding.level === level).map(({ message }) => message);
+  for (const message of messages('warning')) log.warn(message);
+  const refusals = messages('refusal');
+  if (refusals.length === 0) return;
+  const head = refusals.length === 1 ? '' : `${refusals.length} reasons not to begin: `;
+  throw new ActionError('refused', `${head}${refusals.join(' ')} Nothing was changed.`);
+}
+
+/** The plan of a survey without refusals, whose VM is found therefore. */
+function planFrom(inputs: Inputs, survey: Survey, run: Run): Plan {
+  if (survey.vm.kind !== 'found') throw new ActionError('bug', 'The plan needs a VM.');
+  const existing = new Map<string, BlobState>();
+  for (const [url, blob] of survey.blobs) if (blob.kind === 'found') existing.set(url, blob.value);
+  return makePlan(inputs, survey.vm.value, survey.layout, existing, run);
+}
+
+/** One failed replica fails the run; the others are in the outputs. */
+function throwFailures({ outcomes }: Capture): void {
+  const errors = outcomes.flatMap((outcome) => (outcome.kind === 'failed' ? [outcome.error] : []));
+  if (errors.length > 1) throw new AggregateError(errors);
+  if (errors[0] !== undefined) throw errors[0];
+}
+
+function failureLine(error: unknown, signal: AbortSignal): string {
+  return signal.aborted
+    ? 'The run was cancelled. What was temporary is closed now, and what is not by the post step.'
+    : describe(error);
+}

@@ -1,0 +1,107 @@
+import type { Permission, VirtualMachine } from './facts.ts';
+import type { Inputs } from './inputs.ts';
+import { planPower, type Layout } from './plan.ts';
+import { requireResourceId, resourceGroupId } from './resource-id.ts';
+
+/** A right that the run needs at a scope. */
+export interface Requirement {
+  readonly scope: string;
+  readonly kind: 'action' | 'dataAction';
+  readonly name: string;
+}
+
+const vm = 'Microsoft.Compute/virtualMachines';
+const snapshots = 'Microsoft.Compute/snapshots';
+const containers = 'Microsoft.Storage/storageAccounts/blobServices/containers';
+
+/**
+ * The rights that a run needs beyond those that its survey has used already, each once per scope.
+ * https://learn.microsoft.com/azure/role-based-access-control/permissions/compute and .../storage
+ */
+export function requiredPermissions(
+  inputs: Inputs,
+  source: VirtualMachine,
+  layout: Layout,
+): readonly Requirement[] {
+  const power = planPower(inputs, source);
+  const vmActions = [
+    ...(power.powerOff ? [`${vm}/powerOff/action`] : []),
+    ...(power.deallocate ? [`${vm}/deallocate/action`] : []),
+    ...(power.generalize ? [`${vm}/generalize/action`] : []),
+    ...(power.restart ? [`${vm}/start/action`] : []),
+  ];
+  const snapshotGroups = layout.disks.map(({ snapshotId }) =>
+    resourceGroupId(requireResourceId(snapshotId)),
+  );
+  return [
+    ...actions(source.id, vmActions),
+    ...layout.disks.flatMap(({ diskId }) =>
+      actions(diskId, ['Microsoft.Compute/disks/beginGetAccess/action']),
+    ),
+    ...unique(snapshotGroups).flatMap((scope) =>
+      actions(scope, [
+        `${snapshots}/write`,
+        `${snapshots}/delete`,
+        `${snapshots}/beginGetAccess/action`,
+        `${snapshots}/endGetAccess/action`,
+      ]),
+    ),
+    ...containerScopes(layout).flatMap((scope) => [
+      ...actions(scope, [`${containers}/write`]),
+      ...['read', 'write', 'delete'].map((verb) => ({
+        scope,
+        kind: 'dataAction' as const,
+        name: `${containers}/blobs/${verb}`,
+      })),
+    ]),
+  ];
+}
+
+/** The containers that are written to, as resource IDs. */
+export function containerScopes(layout: Layout): readonly string[] {
+  return unique(
+    layout.disks.flatMap((disk) =>
+      disk.replicas.map(
+        ({ account, container }) => `${account.id}/blobServices/default/containers/${container}`,
+      ),
+    ),
+  );
+}
+
+/**
+ * Whether permissions grant a right. Undefined when they do not tell: an answer without data actions
+ * says nothing about the data plane.
+ */
+export function isGranted(
+  { kind, name }: Pick<Requirement, 'kind' | 'name'>,
+  permissions: readonly Permission[],
+): boolean | undefined {
+  if (kind === 'action') {
+    return permissions.some(
+      ({ actions, notActions }) => matchesAny(actions, name) && !matchesAny(notActions, name),
+    );
+  }
+  if (permissions.length > 0 && permissions.every(({ dataActions }) => dataActions === undefined)) {
+    return undefined;
+  }
+  return permissions.some(
+    ({ dataActions = [], notDataActions }) =>
+      matchesAny(dataActions, name) && !matchesAny(notDataActions, name),
+  );
+}
+
+function actions(scope: string, names: readonly string[]): readonly Requirement[] {
+  return names.map((name) => ({ scope, kind: 'action', name }));
+}
+
+function unique(values: readonly string[]): readonly string[] {
+  return [...new Set(values)];
+}
+
+/** `*` stands for any text, slashes included; case does not matter. */
+function matchesAny(patterns: readonly string[], name: string): boolean {
+  return patterns.some((pattern) => {
+    const parts = pattern.split('*').map((part) => part.replace(/[.\\+?^${}()|[\]]/g, '\\$&'));
+    return new RegExp(`^${parts.join('.*')}$`, 'i').test(name);
+  });
+}

@@ -1,0 +1,280 @@
+import { fillBlobName } from './blob-name.ts';
+import type { BlobState, Disk, OsType, StorageAccount, VirtualMachine } from './facts.ts';
+import type { Inputs } from './inputs.ts';
+import { formatResourceId, requireResourceId } from './resource-id.ts';
+
+/** The OS disk, or the data disk at a LUN. */
+export type DiskKey = 'os' | number;
+
+/** The workflow run that makes the image. */
+export interface Run {
+  readonly repository: string;
+  readonly runId: string;
+  readonly attempt: string;
+  readonly job: string;
+  /** The step, as the runner names it. */
+  readonly action: string;
+  readonly commit: string;
+  /** Twelve hex digits that no other step of any run has; they make temporary names free of collisions. */
+  readonly key: string;
+  /** ISO 8601. */
+  readonly startedAt: string;
+}
+
+/** A VHD blob to be. */
+export interface Replica {
+  readonly disk: DiskKey;
+  /** From 1, over all accounts. */
+  readonly number: number;
+  readonly account: StorageAccount;
+  readonly container: string;
+  readonly blobName: string;
+  readonly url: string;
+}
+
+export interface DiskLayout {
+  readonly key: DiskKey;
+  readonly hyperVGeneration: 'V1' | 'V2' | undefined;
+  /** `os`, or `lun0` and so on. */
+  readonly label: string;
+  readonly diskId: string;
+  readonly diskName: string;
+  readonly location: string;
+  readonly sizeBytes: number;
+  readonly caching: string;
+  readonly snapshotId: string;
+  readonly replicas: readonly Replica[];
+}
+
+/** Every name that the run would use. */
+export interface Layout {
+  readonly disks: readonly DiskLayout[];
+}
+
+/** What happens to the VM, in this order. */
+export interface PowerPlan {
+  readonly powerOff: boolean;
+  readonly deallocate: boolean;
+  readonly generalize: boolean;
+  /** Started again after the snapshots. */
+  readonly restart: boolean;
+}
+
+export interface PlannedReplica extends Replica {
+  /** A blob of this name is there and is overwritten: copied beside it first, then swapped in. */
+  readonly overwrite: { readonly etag: string; readonly draftUrl: string } | undefined;
+}
+
+export type PlannedDisk = Omit<DiskLayout, 'replicas'> & {
+  readonly replicas: readonly PlannedReplica[];
+};
+
+export interface Plan {
+  readonly run: Run;
+  readonly vm: VirtualMachine;
+  readonly osDiskGeneration: 'V1' | 'V2' | undefined;
+  readonly power: PowerPlan;
+  readonly disks: readonly PlannedDisk[];
+  /** Every blob is there already and `if-exists: skip` takes them as they are: nothing is to do. */
+  readonly isDone: boolean;
+  readonly snapshotSku: string;
+  readonly keepSnapshots: boolean;
+  readonly sasDurationInSeconds: number;
+  /** On every resource that is made. */
+  readonly tags: Readonly<Record<string, string>>;
+  readonly expected: Expected;
+}
+
+/** What the copies will come to when every page holds data. */
+export interface Expected {
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+/** One VHD serves so many nodes of a Batch pool: https://learn.microsoft.com/azure/batch/batch-custom-images */
+const nodesPerVhd: Readonly<Record<OsType, number>> = { Linux: 40, Windows: 20 };
+
+/** Worst rate seen of a Copy Blob between regions, and the target of a single page blob, in bytes a second. */
+const SLOW_COPY_BYTES_PER_SECOND = 7 * 1000 ** 2;
+const PAGE_BLOB_BYTES_PER_SECOND = 60 * 1024 ** 2;
+const DAY_SECONDS = 24 * 3600;
+const MAX_SAS_DURATION_SECONDS = 5_184_000;
+const MAX_SNAPSHOT_NAME = 80;
+
+/** How many OS VHDs the inputs ask for. */
+export function countReplicas(copies: Inputs['copies'], osType: OsType): number {
+  return copies.kind === 'replicas' ? copies.count : Math.ceil(copies.nodes / nodesPerVhd[osType]);
+}
+
+/** The data disks that the inputs choose, and the LUNs that the VM does not have. */
+export function chooseDataDisks(
+  choice: Inputs['dataDisks'],
+  vm: VirtualMachine,
+): { readonly luns: readonly number[]; readonly missing: readonly number[] } {
+  const present = vm.dataDisks.map(({ lun }) => lun).sort((left, right) => left - right);
+  if (choice === 'all') return { luns: present, missing: [] };
+  if (choice === 'none') return { luns: [], missing: [] };
+  return {
+    luns: choice.filter((lun) => present.includes(lun)),
+    missing: choice.filter((lun) => !present.includes(lun)),
+  };
+}
+
+/**
+ * Names everything: snapshots, and replicas spread evenly over the accounts in turn.
+ * Data disks get one VHD each, in the first account.
+ */
+export function layOut(
+  inputs: Inputs,
+  vm: VirtualMachine,
+  disks: ReadonlyMap<DiskKey, Disk>,
+  accounts: readonly StorageAccount[],
+  run: Run,
+): Layout {
+  const { luns } = chooseDataDisks(inputs.dataDisks, vm);
+  const keys: readonly DiskKey[] = ['os', ...luns];
+  const planned = keys.flatMap((key) => {
+    const disk = disks.get(key);
+    if (disk === undefined) return [];
+    const count = key === 'os' ? countReplicas(inputs.copies, vm.osType) : 1;
+    return [planDisk(key, disk, count, { inputs, vm, accounts, run })];
+  });
+  return { disks: planned };
+}
+
+interface LayoutFacts {
+  readonly inputs: Inputs;
+  readonly vm: VirtualMachine;
+  readonly accounts: readonly StorageAccount[];
+  readonly run: Run;
+}
+
+function planDisk(key: DiskKey, disk: Disk, count: number, facts: LayoutFacts): DiskLayout {
+  const { inputs, vm, accounts, run } = facts;
+  const label = diskLabel(key);
+  const attached = key === 'os' ? vm.osDisk : vm.dataDisks.find(({ lun }) => lun === key);
+  const { subscriptionId, resourceGroup } = requireResourceId(vm.id);
+  const replicas = Array.from({ length: count }, (_, index) => index).flatMap((index) => {
+    const account = accounts[index % accounts.length];
+    if (account === undefined) return [];
+    const number = index + 1;
+    const parts = {
+      vm: vm.name,
+      run: run.runId,
+      disk: label,
+      replica: number,
+      account: account.name,
+    };
+    const blobName = fillBlobName(inputs.blobName, parts);
+    const url = `${account.blobEndpoint}/${inputs.container}/${encodeURIComponent(blobName)}`;
+    return [{ disk: key, number, account, container: inputs.container, blobName, url }];
+  });
+  return {
+    key,
+    hyperVGeneration: disk.hyperVGeneration,
+    label,
+    diskId: disk.id,
+    diskName: disk.name,
+    location: disk.location,
+    sizeBytes: disk.sizeBytes,
+    caching: attached?.caching ?? 'None',
+    snapshotId: formatResourceId({
+      subscriptionId,
+      resourceGroup: inputs.snapshotResourceGroup ?? resourceGroup,
+      type: 'Microsoft.Compute/snapshots',
+      name: snapshotName(vm.name, label, run.key),
+    }),
+    replicas,
+  };
+}
+
+/** `os`, or `lun0` and so on. */
+export function diskLabel(key: DiskKey): string {
+  return key === 'os' ? 'os' : `lun${key}`;
+}
+
+/** At most 80 letters, digits, underscores and hyphens; the run's key at the end keeps names apart that are cut. */
+function snapshotName(vm: string, label: string, key: string): string {
+  const tail = `-${label}-${key}`;
+  return vm.replace(/[^\w-]/g, '-').slice(0, MAX_SNAPSHOT_NAME - tail.length) + tail;
+}
+
+/** What is done with the VM, given its state. A generalized one is past all of it. */
+export function planPower(inputs: Inputs, vm: VirtualMachine): PowerPlan {
+  if (vm.isGeneralized || inputs.sourcePower === 'keep') {
+    return { powerOff: false, deallocate: false, generalize: false, restart: false };
+  }
+  const isOff = vm.powerState === 'stopped' || vm.powerState === 'deallocated';
+  if (inputs.sourcePower === 'restart') {
+    return { powerOff: !isOff, deallocate: false, generalize: false, restart: !isOff };
+  }
+  return {
+    powerOff: !isOff,
+    deallocate: vm.powerState !== 'deallocated',
+    generalize: inputs.generalize === 'mark',
+    restart: false,
+  };
+}
+
+/** The plan of a run that passed its checks. */
+export function makePlan(
+  inputs: Inputs,
+  vm: VirtualMachine,
+  layout: Layout,
+  existing: ReadonlyMap<string, BlobState>,
+  run: Run,
+): Plan {
+  const disks = layout.disks.map((disk) => ({
+    ...disk,
+    replicas: disk.replicas.map((replica) => planReplica(replica, existing, run)),
+  }));
+  const replicas = disks.flatMap((disk) => disk.replicas);
+  const expected = expectCopies(layout);
+  return {
+    run,
+    vm,
+    osDiskGeneration: disks.find(({ key }) => key === 'os')?.hyperVGeneration,
+    power: planPower(inputs, vm),
+    disks,
+    isDone: inputs.ifExists === 'skip' && replicas.every(({ url }) => existing.has(url)),
+    snapshotSku: inputs.snapshotSku,
+    keepSnapshots: inputs.keepSnapshots,
+    sasDurationInSeconds: inputs.sasDurationInSeconds ?? defaultSasDuration(expected),
+    tags: { ...inputs.tags, ...runTags(run) },
+    expected,
+  };
+}
+
+/** Tags that tell whose a temporary resource is; nothing without them is ever deleted. */
+export function runTags(run: Run): Readonly<Record<string, string>> {
+  return {
+    'vm-to-vhd-owner': run.repository,
+    'vm-to-vhd-run': run.runId,
+    'vm-to-vhd-attempt': run.attempt,
+    'vm-to-vhd-key': run.key,
+  };
+}
+
+function planReplica(
+  replica: Replica,
+  existing: ReadonlyMap<string, BlobState>,
+  run: Run,
+): PlannedReplica {
+  const old = existing.get(replica.url);
+  if (old === undefined) return { ...replica, overwrite: undefined };
+  const draftName = replica.blobName.replace(/\.vhd$/, `.draft-${run.key}.vhd`);
+  const draftUrl = `${replica.account.blobEndpoint}/${replica.container}/${encodeURIComponent(draftName)}`;
+  return { ...replica, overwrite: { etag: old.etag, draftUrl } };
+}
+
+function expectCopies(layout: Layout): Expected {
+  const sizes = layout.disks.map((disk) => disk.sizeBytes);
+  const bytes = layout.disks.reduce((sum, disk) => sum + disk.sizeBytes * disk.replicas.length, 0);
+  return { bytes, seconds: Math.ceil(Math.max(0, ...sizes) / PAGE_BLOB_BYTES_PER_SECOND) };
+}
+
+/** Long enough for the slowest copy that was seen, and a day at least: an hour is what loses copies. */
+function defaultSasDuration(expected: Expected): number {
+  const slowest = Math.ceil(expected.bytes / SLOW_COPY_BYTES_PER_SECOND);
+  return Math.min(Math.max(DAY_SECONDS, slowest), MAX_SAS_DURATION_SECONDS);
+}

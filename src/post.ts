@@ -1,0 +1,44 @@
+import * as core from '@actions/core';
+import { openAzure } from './azure/session.ts';
+import { describe } from './errors.ts';
+import { readSignIn } from './inputs.ts';
+import { resumeJournal } from './journal.ts';
+import { closeLease, describeLeak, type Lease, type Release } from './lease.ts';
+import { createRelease } from './release.ts';
+import { mintAssertion, workflowLog as log } from './workflow.ts';
+
+/** The server ends everything some minutes after a cancelled job. */
+const POST_TIMEOUT_MS = 4.5 * 60_000;
+
+/** Grants and blobs come off before the snapshots that they read from. */
+const stages: readonly (readonly Lease['kind'][])[] = [
+  ['blob', 'grant', 'stopped-vm'],
+  ['snapshot'],
+];
+
+/** The post step: closes what the journal of a main step that did not end still lists. Warns, never fails. */
+export async function runPost(journalPath: string): Promise<void> {
+  try {
+    const { open, journal } = resumeJournal(journalPath);
+    if (open.length === 0) {
+      log.info('Nothing is left to close.');
+      return;
+    }
+    log.info(`${open.length} temporary things were left open; closing them.`);
+    const signIn = readSignIn((name) => core.getInput(name));
+    const signal = AbortSignal.timeout(POST_TIMEOUT_MS);
+    const release: Release = createRelease(await openAzure(signIn, mintAssertion, signal));
+    for (const kinds of stages) {
+      const leases = open.filter(({ kind }) => kinds.includes(kind));
+      await Promise.all(
+        leases.map(async (lease) => {
+          const leak = await closeLease(lease, release, log);
+          if (leak === undefined) journal.close(lease);
+          else log.warn(describeLeak(leak));
+        }),
+      );
+    }
+  } catch (error) {
+    log.warn(`Could not close what was left open: ${describe(error)}`);
+  }
+}

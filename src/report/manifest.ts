@@ -1,0 +1,71 @@
+import { finishedReplicas, hyperVGenerationOf, osStateOf, type Result } from './result.ts';
+
+/** Raised when a field changes its meaning or goes. */
+const SCHEMA_VERSION = 1;
+
+/** The manifest: everything that a later step may want to know, as JSON text. It never holds a SAS. */
+export function renderManifest(result: Result, createdAt: string): string {
+  const { plan, capture, findings, phases, failure } = result;
+  const manifest = {
+    schemaVersion: SCHEMA_VERSION,
+    createdAt,
+    succeeded: failure === undefined,
+    ...(failure !== undefined && { failure }),
+    ...(plan !== undefined && {
+      run: plan.run,
+      vm: {
+        id: plan.vm.id,
+        vmId: plan.vm.vmId,
+        name: plan.vm.name,
+        location: plan.vm.location,
+        osType: plan.vm.osType,
+        osState: osStateOf(plan),
+        hyperVGeneration: hyperVGenerationOf(plan),
+        securityType: plan.vm.securityType ?? 'Standard',
+        plan: plan.vm.plan,
+      },
+      tags: plan.tags,
+      disks: plan.disks.map((disk) => ({
+        lun: disk.key === 'os' ? undefined : disk.key,
+        kind: disk.key === 'os' ? 'os' : 'data',
+        id: disk.diskId,
+        sizeBytes: disk.sizeBytes,
+        caching: disk.caching,
+        snapshot: snapshotOf(result, disk.key),
+        replicas: finishedReplicas(result, disk.key).map((finished) => ({
+          number: finished.replica.number,
+          url: finished.replica.url,
+          storageAccountId: finished.replica.account.id,
+          location: finished.replica.account.location,
+          lengthBytes: finished.lengthBytes,
+          etag: finished.etag,
+          ...(finished.kind === 'copied'
+            ? { copied: true, copyId: finished.copyId, seconds: finished.seconds }
+            : { copied: false }),
+        })),
+      })),
+    }),
+    failedReplicas: (capture?.outcomes ?? []).flatMap((outcome) =>
+      outcome.kind === 'failed'
+        ? [{ url: outcome.replica.url, reason: outcome.error.message }]
+        : [],
+    ),
+    findings: findings.map(({ rule, level, message }) => ({ rule, level, message })),
+    phases: phases.map(({ name, startedAt, endedAt, succeeded }) => ({
+      name,
+      startedAt: new Date(startedAt).toISOString(),
+      seconds: (endedAt - startedAt) / 1000,
+      succeeded,
+    })),
+    leftBehind: result.leaks.map(({ command, reason }) => ({ command, reason })),
+  };
+  return `${JSON.stringify(manifest, undefined, 2)}\n`;
+}
+
+/** A snapshot that is kept is named with its ID, one that is deleted by what tells it from others. */
+function snapshotOf(result: Result, key: 'os' | number): object | undefined {
+  const taken = result.capture?.snapshots.find(({ disk }) => disk.key === key);
+  if (taken === undefined || result.plan === undefined) return undefined;
+  const isKept = result.plan.keepSnapshots && result.failure === undefined;
+  return { uniqueId: taken.snapshot.uniqueId, ...(isKept && { id: taken.disk.snapshotId }) };
+}

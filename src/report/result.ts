@@ -1,0 +1,38 @@
+import type { Capture } from '../capture.ts';
+import type { Finding } from '../checks.ts';
+import type { Outcome } from '../copy/transfer.ts';
+import type { Leak } from '../lease.ts';
+import type { DiskKey, Plan } from '../plan.ts';
+import type { Phase } from '../timeline.ts';
+
+/** All that a run has to report, as far as it came. */
+export interface Result {
+  readonly plan: Plan | undefined;
+  readonly capture: Capture | undefined;
+  readonly findings: readonly Finding[];
+  readonly phases: readonly Phase[];
+  readonly leaks: readonly Leak[];
+  /** One line; undefined for a run that succeeded. */
+  readonly failure: string | undefined;
+}
+
+/** A replica that is there and right. */
+export type FinishedReplica = Exclude<Outcome, { kind: 'failed' }>;
+
+/** The finished replicas of a disk, in their order. */
+export function finishedReplicas(result: Result, disk?: DiskKey): readonly FinishedReplica[] {
+  return (result.capture?.outcomes ?? [])
+    .filter((outcome) => outcome.kind !== 'failed')
+    .filter(({ replica }) => disk === undefined || replica.disk === disk)
+    .sort((left, right) => left.replica.number - right.replica.number);
+}
+
+/** `Generalized` or `Specialized`, as Azure names the state of an image's OS. */
+export function osStateOf(plan: Plan): 'Generalized' | 'Specialized' {
+  return plan.power.generalize || plan.vm.isGeneralized ? 'Generalized' : 'Specialized';
+}
+
+/** The generation of the VM, or that of its OS disk where the VM does not tell. */
+export function hyperVGenerationOf(plan: Plan): 'V1' | 'V2' {
+  return plan.vm.hyperVGeneration ?? plan.osDiskGeneration ?? 'V1';
+}

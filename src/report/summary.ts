@@ -1,0 +1,117 @@
+import type { Phase } from '../timeline.ts';
+import { formatSeconds } from '../units.ts';
+import { finishedReplicas, hyperVGenerationOf, osStateOf, type Result } from './result.ts';
+import { replicaRows } from './table.ts';
+
+/** The runner drops a summary of more than 1 MiB whole, so long lists of replicas are cut here. */
+const MAX_ROWS = 200;
+
+/** The job summary as Markdown: what was made, where, how long each phase took, what was found, how to use it next. */
+export function renderSummary(result: Result): string {
+  const { plan, failure } = result;
+  const vm = plan === undefined ? '' : ` of VM \`${escape(plan.vm.name)}\``;
+  return [
+    failure === undefined ? `## Image VHDs${vm}` : `## Image VHDs${vm}: failed`,
+    ...(failure === undefined ? [] : [`> [!CAUTION]\n> ${escape(failure)}`]),
+    ...(plan === undefined ? [] : [renderFacts(result)]),
+    ...renderReplicas(result),
+    ...renderPhases(result.phases),
+    ...renderFindings(result),
+    ...renderLeaks(result),
+    ...renderNext(result),
+  ]
+    .join('\n\n')
+    .concat('\n');
+}
+
+function renderFacts(result: Result): string {
+  const { plan } = result;
+  if (plan === undefined) return '';
+  const finished = finishedReplicas(result).length;
+  const planned = plan.disks.flatMap((disk) => disk.replicas).length;
+  return [
+    `**${finished} of ${planned} VHDs** are ready: ${plan.disks.length} disk(s),`,
+    `${plan.vm.osType}, ${osStateOf(plan)}, generation ${hyperVGenerationOf(plan)},`,
+    `${plan.vm.securityType ?? 'Standard'} security, ${escape(plan.vm.location)}.`,
+  ].join(' ');
+}
+
+function renderReplicas(result: Result): readonly string[] {
+  const rows = replicaRows(result);
+  if (rows.length === 0) return [];
+  const more =
+    rows.length > MAX_ROWS ? [`${rows.length - MAX_ROWS} more are in the manifest.`] : [];
+  return [
+    [
+      '| Disk | Replica | Storage account | Blob | Size | Time | Rate | Result |',
+      '| --- | ---: | --- | --- | ---: | ---: | ---: | --- |',
+      ...rows
+        .slice(0, MAX_ROWS)
+        .map(
+          (row) =>
+            `| ${row.disk} | ${row.replica} | ${row.account} | \`${escape(row.blob)}\` | ${row.size} | ${row.time} | ${row.rate} | ${row.result} |`,
+        ),
+    ].join('\n'),
+    ...more,
+  ];
+}
+
+/** A Gantt chart, which GitHub draws. */
+function renderPhases(phases: readonly Phase[]): readonly string[] {
+  const [first] = phases;
+  if (first === undefined) return [];
+  const total = (Math.max(...phases.map(({ endedAt }) => endedAt)) - first.startedAt) / 1000;
+  const bars = phases.map(({ name, startedAt, endedAt, succeeded }, index) => {
+    const seconds = formatSeconds((endedAt - startedAt) / 1000);
+    const state = succeeded ? '' : 'crit, ';
+    return `  ${name} (${seconds}) :${state}p${index}, ${startedAt}, ${Math.max(endedAt, startedAt + 1)}`;
+  });
+  return [
+    `### Where the ${formatSeconds(total)} went`,
+    ['```mermaid', 'gantt', '  dateFormat x', '  axisFormat %H:%M:%S', ...bars, '```'].join('\n'),
+  ];
+}
+
+function renderFindings({ findings }: Result): readonly string[] {
+  if (findings.length === 0) return ['### Checks', 'Nothing was found.'].slice(0, 2);
+  return [
+    '### Checks',
+    [
+      '| | Finding |',
+      '| --- | --- |',
+      ...findings.map(({ level, message }) => `| ${level} | ${escape(message)} |`),
+    ].join('\n'),
+  ];
+}
+
+function renderLeaks({ leaks }: Result): readonly string[] {
+  if (leaks.length === 0) return [];
+  return [
+    '### Left behind',
+    leaks.map(({ command, reason }) => `- ${escape(reason)} \`${command}\``).join('\n'),
+  ];
+}
+
+function renderNext(result: Result): readonly string[] {
+  if (result.failure !== undefined || finishedReplicas(result, 'os').length === 0) return [];
+  return [
+    '### Use it next',
+    [
+      'The URIs are in the output `vhd-uris`; everything about them is in the file that the output `manifest` names.',
+      'A managed image is made of the first one with:',
+    ].join(' '),
+    [
+      '```bash',
+      `az image create --resource-group GROUP --name NAME --os-type ${result.plan?.vm.osType ?? ''} \\`,
+      `  --hyper-v-generation ${result.plan === undefined ? '' : hyperVGenerationOf(result.plan)} --source "${finishedReplicas(result, 'os')[0]?.replica.url ?? ''}"`,
+      '```',
+    ].join('\n'),
+  ];
+}
+
+/** Keeps a text from breaking out of its table cell or becoming markup. */
+function escape(text: string): string {
+  return text
+    .replace(/[|<>`]/g, (character) => `&#${character.charCodeAt(0)};`)
+    .replace(/\s+/g, ' ');
+}

@@ -1,0 +1,169 @@
+import pLimit from 'p-limit';
+import type { Azure } from './azure/session.ts';
+import { azureFailure } from './errors.ts';
+import type {
+  BlobState,
+  ContainerState,
+  Disk,
+  Lookup,
+  Permission,
+  Snapshot,
+  StorageAccount,
+  VirtualMachine,
+} from './facts.ts';
+import type { Inputs } from './inputs.ts';
+import { requiredPermissions } from './permissions.ts';
+import { chooseDataDisks, layOut, type DiskKey, type Layout, type Run } from './plan.ts';
+import { formatResourceId, parseResourceId, resourceGroupId } from './resource-id.ts';
+
+/** What was looked at before anything is touched. */
+export interface Survey {
+  readonly vm: Lookup<VirtualMachine>;
+  readonly disks: ReadonlyMap<DiskKey, Lookup<Disk>>;
+  readonly accounts: readonly {
+    readonly asked: string;
+    readonly account: Lookup<StorageAccount>;
+  }[];
+  /** The group that the snapshots go to, when it is not the VM's. */
+  readonly snapshotGroup: { readonly id: string; readonly exists: Lookup<boolean> } | undefined;
+  /** Names, as far as the VM, its disks and accounts are there. */
+  readonly layout: Layout;
+  /** By account ID. */
+  readonly containers: ReadonlyMap<string, Lookup<ContainerState>>;
+  /** By URL. */
+  readonly blobs: ReadonlyMap<string, Lookup<BlobState>>;
+  /** By ID: names that ought to be free. */
+  readonly snapshots: ReadonlyMap<string, Lookup<Snapshot>>;
+  /** By scope. */
+  readonly permissions: ReadonlyMap<string, Lookup<readonly Permission[]>>;
+}
+
+/** Reads everything that the checks and the plan need, in parallel where it can. Changes nothing. */
+export async function takeSurvey(
+  inputs: Inputs,
+  azure: Azure,
+  run: Run,
+  signal: AbortSignal,
+): Promise<Survey> {
+  const look = <T>(answer: Promise<T | undefined>): Promise<Lookup<T>> => lookUp(answer, signal);
+  const vmId = formatResourceId({ ...inputs.vm, type: 'Microsoft.Compute/virtualMachines' });
+  const [{ vm, disks }, accounts, snapshotGroup] = await Promise.all([
+    surveySource(vmId, inputs, azure, look, signal),
+    surveyAccounts(inputs, azure, look, signal),
+    surveySnapshotGroup(inputs, azure, look, signal),
+  ]);
+  const layout =
+    vm.kind === 'found'
+      ? layOut(inputs, vm.value, foundDisks(disks), foundAccounts(accounts), run)
+      : { disks: [] };
+  const needed = vm.kind === 'found' ? requiredPermissions(inputs, vm.value, layout) : [];
+  const scopes = new Set(needed.map(({ scope }) => scope));
+  const replicas = layout.disks.flatMap((disk) => disk.replicas);
+  const used = foundAccounts(accounts);
+  const [containers, blobs, snapshots, permissions] = await Promise.all([
+    gather(new Map(used.map((account) => [account.id, account])), ({ blobEndpoint }) =>
+      look(azure.blobs.containerState(blobEndpoint, inputs.container, signal)),
+    ),
+    gather(new Map(replicas.map(({ url }) => [url, url])), (url) =>
+      look(azure.blobs.blobState(url, signal)),
+    ),
+    gather(new Map(layout.disks.map(({ snapshotId }) => [snapshotId, snapshotId])), (id) =>
+      look(azure.compute.getSnapshot(id, signal)),
+    ),
+    gather(new Map([...scopes].map((scope) => [scope, scope])), (scope) =>
+      look(azure.permissions(scope, signal)),
+    ),
+  ]);
+  return { vm, disks, accounts, snapshotGroup, layout, containers, blobs, snapshots, permissions };
+}
+
+/** The disks that were found. */
+export function foundDisks(disks: Survey['disks']): ReadonlyMap<DiskKey, Disk> {
+  return new Map(
+    [...disks].flatMap(([key, disk]) => (disk.kind === 'found' ? [[key, disk.value]] : [])),
+  );
+}
+
+/** The accounts that were found. */
+export function foundAccounts(accounts: Survey['accounts']): readonly StorageAccount[] {
+  return accounts.flatMap(({ account }) => (account.kind === 'found' ? [account.value] : []));
+}
+
+const LOOKS_AT_ONCE = 32;
+
+type Look = <T>(answer: Promise<T | undefined>) => Promise<Lookup<T>>;
+
+async function surveySource(
+  vmId: string,
+  inputs: Inputs,
+  azure: Azure,
+  look: Look,
+  signal: AbortSignal,
+): Promise<Pick<Survey, 'vm' | 'disks'>> {
+  const vm = await look(azure.compute.getVm(vmId, signal));
+  if (vm.kind !== 'found') return { vm, disks: new Map() };
+  const { luns } = chooseDataDisks(inputs.dataDisks, vm.value);
+  const ids = new Map<DiskKey, string>();
+  if (vm.value.osDisk.diskId !== undefined) ids.set('os', vm.value.osDisk.diskId);
+  for (const { lun, diskId } of vm.value.dataDisks) {
+    if (diskId !== undefined && luns.includes(lun)) ids.set(lun, diskId);
+  }
+  return { vm, disks: await gather(ids, (id) => look(azure.compute.getDisk(id, signal))) };
+}
+
+/** Names are looked up in one list of the VM's subscription; IDs are read one by one. */
+async function surveyAccounts(
+  inputs: Inputs,
+  azure: Azure,
+  look: Look,
+  signal: AbortSignal,
+): Promise<Survey['accounts']> {
+  const isId = (asked: string): boolean => parseResourceId(asked) !== undefined;
+  const list = inputs.storageAccounts.some((asked) => !isId(asked))
+    ? await look(azure.accounts.list(inputs.vm.subscriptionId, signal))
+    : undefined;
+  return Promise.all(
+    inputs.storageAccounts.map(async (asked) => {
+      if (isId(asked)) return { asked, account: await look(azure.accounts.get(asked, signal)) };
+      if (list?.kind !== 'found') return { asked, account: list ?? { kind: 'missing' as const } };
+      const value = list.value.find(({ name }) => name === asked);
+      const account: Lookup<StorageAccount> =
+        value === undefined ? { kind: 'missing' } : { kind: 'found', value };
+      return { asked, account };
+    }),
+  );
+}
+
+async function surveySnapshotGroup(
+  inputs: Inputs,
+  azure: Azure,
+  look: Look,
+  signal: AbortSignal,
+): Promise<Survey['snapshotGroup']> {
+  if (inputs.snapshotResourceGroup === undefined) return undefined;
+  const id = resourceGroupId({ ...inputs.vm, resourceGroup: inputs.snapshotResourceGroup });
+  return { id, exists: await look(azure.groupExists(id, signal)) };
+}
+
+/** A failed look is a fact too, and so is a thing that is not there; only a cancelled run stops the survey. */
+async function lookUp<T>(answer: Promise<T | undefined>, signal: AbortSignal): Promise<Lookup<T>> {
+  try {
+    const value = await answer;
+    return value === undefined ? { kind: 'missing' } : { kind: 'found', value };
+  } catch (error) {
+    signal.throwIfAborted();
+    const { status, code, message } = azureFailure(error);
+    return status === 404 ? { kind: 'missing' } : { kind: 'failed', code, message };
+  }
+}
+
+async function gather<K, V, T>(
+  asked: ReadonlyMap<K, V>,
+  look: (value: V) => Promise<Lookup<T>>,
+): Promise<ReadonlyMap<K, Lookup<T>>> {
+  const limit = pLimit(LOOKS_AT_ONCE);
+  const looks = [...asked].map(([key, value]) =>
+    limit(async () => [key, await look(value)] as const),
+  );
+  return new Map(await Promise.all(looks));
+}

@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as core from '@actions/core';
+import { context } from '@actions/github';
+import type { MintAssertion } from './azure/credential.ts';
+import { ActionError } from './errors.ts';
+import type { Run } from './plan.ts';
+import type { Log } from './ports.ts';
+
+/** The log of the job. */
+export const workflowLog: Log = {
+  info: core.info,
+  warn: core.warning,
+  debug: core.debug,
+  mask: core.setSecret,
+  group: core.group,
+};
+
+/** Inputs that tell apart two steps of one run, such as the jobs of a matrix. */
+const distinguishing = [
+  'vm-id',
+  'resource-group',
+  'vm-name',
+  'storage-accounts',
+  'container',
+  'blob-name',
+];
+
+/** The run that this process belongs to. The same step of the same attempt has the same key, whenever it is asked. */
+export function readRun(now: Date): Run {
+  const { payload, runId, runAttempt, job, action, sha } = context;
+  const repository = process.env['GITHUB_REPOSITORY'] ?? payload.repository?.full_name ?? 'local';
+  const facts = {
+    repository,
+    runId: String(runId),
+    attempt: String(runAttempt),
+    job,
+    action,
+    commit: sha,
+  };
+  const startedAt = now.toISOString();
+  const key = createHash('sha256')
+    .update(JSON.stringify([facts, distinguishing.map((input) => core.getInput(input))]))
+    .digest('hex')
+    .slice(0, 12);
+  return { ...facts, key, startedAt };
+}
+
+/** The folder for the files of this run; the runner empties its parent before and after each job. */
+export function runDirectory(run: Run): string {
+  return join(process.env['RUNNER_TEMP'] ?? tmpdir(), `azure-vm-to-vhd-${run.key}`);
+}
+
+/** Mints GitHub OIDC assertions. Throws one clear sentence where the job may not have any. */
+export const mintAssertion: MintAssertion = async (audience) => {
+  if (!process.env['ACTIONS_ID_TOKEN_REQUEST_URL']) {
+    throw new ActionError(
+      'input',
+      'The job may not ask for an OIDC token. Add "permissions: id-token: write" to it (workflows of forks never may), or give "client-secret".',
+    );
+  }
+  return core.getIDToken(audience);
+};
