@@ -1,0 +1,60 @@
+import { contextOf } from '../edge/call-context.ts';
+import type { Arm, Call } from './call.ts';
+import type { OperationPlan } from './operations.ts';
+import { uuidFrom } from './uuid.ts';
+
+/** How the start of an operation is answered. */
+export interface Acceptance {
+  readonly subscriptionId: string;
+  readonly location: string;
+  /** VMs have operations of the compute service, disks and snapshots those of the disk service. */
+  readonly service: 'operations' | 'DiskOperations';
+  /** What Azure sends as Retry-After; undefined where it sends none. */
+  readonly retryAfterSeconds: number | undefined;
+  /** Body of the 202; none by default. */
+  readonly body?: unknown;
+}
+
+/** Starts a long-running operation and answers 202 with the URLs to poll it under. */
+export function acceptOperation(
+  arm: Arm,
+  call: Call,
+  plan: OperationPlan,
+  acceptance: Acceptance,
+): void {
+  const { fault } = contextOf(call.request);
+  const failure = fault?.kind === 'fail-operation' ? fault : undefined;
+  const operation = arm.operations.start(plan, failure);
+  const { subscriptionId, location, service } = acceptance;
+  const path = `/subscriptions/${subscriptionId}/providers/Microsoft.Compute/locations/${location}/${service}/${operation.id}`;
+  const query = {
+    p: uuidFrom(`${service}/${location}`),
+    'api-version': call.query.get('api-version') ?? '',
+  };
+  const urlOf = (extra: Readonly<Record<string, string>>): string =>
+    `https://${arm.world.hosts.arm}${path}?${arm.signer.sign(path, { ...query, ...extra }, operation.startedAt)}`;
+  call.response.set({
+    'azure-asyncoperation': urlOf({}),
+    location: urlOf({ monitor: 'true' }),
+    'x-ms-request-id': operation.id,
+    ...(service === 'operations' ? { 'azure-asyncnotification': 'Enabled' } : {}),
+  });
+  setRetryAfter(arm, call, acceptance.retryAfterSeconds);
+  call.response.status(202);
+  if (acceptance.body === undefined) call.response.end();
+  else call.response.json(acceptance.body);
+}
+
+/** Sets Retry-After to what Azure sends, or to what the scenario wants everywhere. */
+export function setRetryAfter(arm: Arm, call: Call, azureSeconds: number | undefined): void {
+  const seconds = arm.world.scenario.retryAfterSeconds ?? azureSeconds;
+  if (seconds !== undefined) call.response.set('retry-after', `${seconds}`);
+}
+
+/** Sets what is left of the provider's own buckets; the local Azure never empties them. */
+export function setProviderQuota(call: Call, ...buckets: readonly string[]): void {
+  call.response.set(
+    'x-ms-ratelimit-remaining-resource',
+    buckets.map((bucket) => `Microsoft.Compute/${bucket}`).join(','),
+  );
+}

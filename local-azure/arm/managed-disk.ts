@@ -1,0 +1,114 @@
+import type { ScenarioDisk } from '../scenario.ts';
+import type { DiskImage, Resource, ResourceBody } from '../world.ts';
+import { AccessSlot } from './access-grant.ts';
+import { formatTime } from './azure-time.ts';
+import { nameOf } from './resource-id.ts';
+import { uuidFrom } from './uuid.ts';
+
+/** Who uses a disk; only a VM that is deallocated lets go of its bytes. */
+export interface DiskOwner {
+  readonly id: string;
+  readonly powerState: string;
+}
+
+/** What a disk is made of. */
+export interface DiskParts {
+  readonly id: string;
+  readonly location: string;
+  readonly scenario: ScenarioDisk;
+  readonly image: DiskImage;
+  readonly osType: 'Linux' | 'Windows' | undefined;
+  readonly hyperVGeneration: 'V1' | 'V2' | undefined;
+  readonly securityType: 'TrustedLaunch' | 'ConfidentialVM' | undefined;
+  readonly timeCreated: Date;
+}
+
+/** A managed disk: its bytes, who uses it and whether a SAS is out. */
+export class ManagedDisk implements Resource {
+  readonly type = 'Microsoft.Compute/disks';
+  readonly id: string;
+  readonly location: string;
+  readonly image: DiskImage;
+  readonly uniqueId: string;
+  readonly access = new AccessSlot();
+  readonly parts: DiskParts;
+  owner: DiskOwner | undefined;
+
+  constructor(parts: DiskParts) {
+    this.parts = parts;
+    this.id = parts.id;
+    this.location = parts.location;
+    this.image = parts.image;
+    this.uniqueId = uuidFrom(parts.id);
+  }
+
+  get sku(): string {
+    return this.parts.scenario.sku ?? 'Premium_LRS';
+  }
+
+  get sizeGiB(): number {
+    return Math.ceil(this.image.sizeBytes / 2 ** 30);
+  }
+
+  get diskState(): string {
+    if (this.access.isActive) return 'ActiveSAS';
+    if (this.owner === undefined) return 'Unattached';
+    return this.owner.powerState === 'deallocated' ? 'Reserved' : 'Attached';
+  }
+
+  get body(): ResourceBody {
+    const { scenario } = this.parts;
+    return {
+      name: nameOf(this.id),
+      id: this.id,
+      type: this.type,
+      location: this.location,
+      tags: { ...scenario.tags },
+      ...(this.owner === undefined ? {} : { managedBy: this.owner.id }),
+      sku: { name: this.sku, tier: tierOf(this.sku) },
+      properties: {
+        ...platformOf(this.parts),
+        creationData: { createOption: this.parts.osType === undefined ? 'Empty' : 'FromImage' },
+        diskSizeGB: this.sizeGiB,
+        diskIOPSReadWrite: 500,
+        diskMBpsReadWrite: 60,
+        encryption: { type: 'EncryptionAtRestWithPlatformKey' },
+        networkAccessPolicy: 'AllowAll',
+        publicNetworkAccess: 'Enabled',
+        timeCreated: formatTime(this.parts.timeCreated),
+        provisioningState: 'Succeeded',
+        diskState: this.diskState,
+        diskSizeBytes: this.image.sizeBytes,
+        uniqueId: this.uniqueId,
+        ...scenario.properties,
+      },
+    };
+  }
+}
+
+/** The properties that say what runs from a disk; a data disk has none of them. */
+export function platformOf(
+  parts: Pick<DiskParts, 'osType' | 'hyperVGeneration' | 'securityType'>,
+): Record<string, unknown> {
+  const { osType, hyperVGeneration, securityType } = parts;
+  if (osType === undefined) return {};
+  return {
+    osType,
+    hyperVGeneration: hyperVGeneration ?? 'V2',
+    supportedCapabilities: { architecture: 'x64' },
+    ...(securityType === undefined
+      ? {}
+      : { securityProfile: { securityType: diskSecurityType(securityType) } }),
+  };
+}
+
+/** The tier of a SKU: `Premium` of `Premium_LRS`. */
+export function tierOf(sku: string): string {
+  return sku.split('_')[0] ?? sku;
+}
+
+function diskSecurityType(securityType: 'TrustedLaunch' | 'ConfidentialVM'): string {
+  return securityType === 'TrustedLaunch'
+    ? securityType
+    : 'ConfidentialVM_VMGuestStateOnlyEncryptedWithPlatformKey';
+}

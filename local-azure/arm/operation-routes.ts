@@ -1,0 +1,51 @@
+import type { Express } from 'express';
+import { setProviderQuota, setRetryAfter } from './accept.ts';
+import { ArmError, gatewayError } from './arm-error.ts';
+import { handle, parameter } from './call.ts';
+import type { Arm, Call } from './call.ts';
+
+/** Routes under which long-running operations are polled. */
+export function addOperationRoutes(app: Express, arm: Arm): void {
+  const at = '/subscriptions/:subscription/providers/Microsoft.Compute/locations/:location';
+  app.get(`${at}/operations/:operation`, handle(arm, pollOperation));
+  app.get(`${at}/DiskOperations/:operation`, handle(arm, pollOperation));
+}
+
+function pollOperation(arm: Arm, call: Call): void {
+  if (!arm.signer.isGenuine(call.request.path, call.query)) {
+    // What Azure answers to a changed poll URL is not recorded.
+    throw gatewayError(
+      403,
+      'AuthorizationFailed',
+      'The signature of the asynchronous operation URL is not valid.',
+    );
+  }
+  const operation = arm.operations.get(parameter(call, 'operation'));
+  if (operation === undefined) {
+    throw new ArmError(404, 'NotFound', 'The entity was not found in this Azure location.');
+  }
+  setOperationQuota(call);
+  const state = operation.poll();
+  if (state.status === 'InProgress') setRetryAfter(arm, call, state.remainingSeconds);
+  if (call.query.get('monitor') !== 'true') {
+    call.response.json(operation.describe(state));
+    return;
+  }
+  if (state.status === 'InProgress') call.response.status(202).end();
+  else if (state.status === 'Succeeded') sendResult(call, state.output);
+  // Not recorded: no client has been seen to ask for the result of a failed operation.
+  else throw new ArmError(409, state.code, state.message);
+}
+
+function sendResult(call: Call, output: unknown): void {
+  if (output === undefined) call.response.status(200).end();
+  else call.response.json(output);
+}
+
+function setOperationQuota(call: Call): void {
+  if (/\/DiskOperations\//i.test(call.request.path)) {
+    setProviderQuota(call, 'GetOperation3Min;49999', 'GetOperation30Min;399999');
+  } else {
+    setProviderQuota(call, 'GetOperationResource;44', 'GetOperationSubscriptionMaximum;14999');
+  }
+}

@@ -1,0 +1,170 @@
+import type {
+  Scenario,
+  ScenarioDisk,
+  ScenarioFreeDisk,
+  ScenarioResourceGroup,
+  ScenarioSnapshot,
+  ScenarioVirtualMachine,
+} from '../scenario.ts';
+import type { DiskImages, Hosts, Resource } from '../world.ts';
+import { ManagedDisk } from './managed-disk.ts';
+import type { DiskParts } from './managed-disk.ts';
+import { isSame } from './resource-id.ts';
+import { createStore, resourceGroupType } from './resource-store.ts';
+import type { ArmResources } from './resource-store.ts';
+import { Snapshot } from './snapshot.ts';
+import { buildStorageAccount } from './storage-account.ts';
+import { uuidFrom } from './uuid.ts';
+import { VirtualMachine } from './virtual-machine.ts';
+import type { AttachedDisk } from './vm-state.ts';
+
+interface Group {
+  readonly id: string;
+  readonly location: string;
+}
+
+interface Filling {
+  readonly scenario: Scenario;
+  readonly resources: ArmResources;
+  readonly images: DiskImages;
+  readonly now: Date;
+}
+
+/**
+ * The resources of a scenario. Throws where it contradicts itself: a resource group or disk that
+ * is named but not there.
+ */
+export async function createResources(
+  scenario: Scenario,
+  hosts: Hosts,
+  images: DiskImages,
+): Promise<ArmResources> {
+  const resources = createStore(scenario.subscriptions);
+  const filling: Filling = { scenario, resources, images, now: new Date() };
+  for (const group of scenario.resourceGroups) {
+    resources.put(buildResourceGroup(group, groupId(scenario, group)));
+  }
+  for (const vm of scenario.virtualMachines ?? []) await addVirtualMachine(filling, vm);
+  for (const disk of scenario.disks ?? []) await addFreeDisk(filling, disk);
+  for (const snapshot of scenario.snapshots ?? []) addSnapshot(filling, snapshot);
+  for (const account of scenario.storageAccounts ?? []) {
+    const group = findGroup(scenario, account.resourceGroup);
+    const place = {
+      id: `${group.id}/providers/Microsoft.Storage/storageAccounts/${account.name}`,
+      location: account.location ?? group.location,
+      timeCreated: filling.now,
+    };
+    resources.put(buildStorageAccount(account, place, hosts));
+  }
+  return resources;
+}
+
+function groupId(scenario: Scenario, group: ScenarioResourceGroup): string {
+  const subscriptionId = group.subscriptionId ?? scenario.subscriptions[0]?.id;
+  if (subscriptionId === undefined) throw new Error('The scenario has no subscription.');
+  return `/subscriptions/${subscriptionId}/resourceGroups/${group.name}`;
+}
+
+function findGroup(scenario: Scenario, name: string): Group {
+  const group = scenario.resourceGroups.find((each) => isSame(each.name, name));
+  if (group === undefined) throw new Error(`The scenario has no resource group "${name}".`);
+  return { id: groupId(scenario, group), location: group.location };
+}
+
+function buildResourceGroup(scenario: ScenarioResourceGroup, id: string): Resource {
+  return {
+    id,
+    body: {
+      id,
+      name: scenario.name,
+      type: resourceGroupType,
+      location: scenario.location,
+      tags: { ...scenario.tags },
+      properties: { provisioningState: 'Succeeded' },
+    },
+  };
+}
+
+async function addVirtualMachine(
+  filling: Filling,
+  scenario: ScenarioVirtualMachine,
+): Promise<void> {
+  const group = findGroup(filling.scenario, scenario.resourceGroup);
+  const location = scenario.location ?? group.location;
+  const disks: AttachedDisk[] = [];
+  const places = [
+    { scenario: scenario.osDisk, place: 'os' as const },
+    ...(scenario.dataDisks ?? []).map((disk) => ({ scenario: disk, place: disk.lun })),
+  ];
+  for (const { scenario: disk, place } of places) {
+    const managed =
+      disk.unmanagedUri === undefined
+        ? await addDisk(filling, disk, {
+            group: findGroup(filling.scenario, disk.resourceGroup ?? scenario.resourceGroup),
+            location,
+            osType: place === 'os' ? scenario.osType : undefined,
+            hyperVGeneration: scenario.hyperVGeneration,
+            securityType: place === 'os' ? scenario.securityType : undefined,
+          })
+        : undefined;
+    disks.push({ scenario: disk, place, disk: managed });
+  }
+  const id = `${group.id}/providers/Microsoft.Compute/virtualMachines/${scenario.name}`;
+  const vm = new VirtualMachine({ id, location, scenario, disks, timeCreated: filling.now });
+  for (const { disk } of disks) {
+    if (disk !== undefined) disk.owner = vm;
+  }
+  filling.resources.put(vm);
+}
+
+async function addFreeDisk(filling: Filling, scenario: ScenarioFreeDisk): Promise<void> {
+  const group = findGroup(filling.scenario, scenario.resourceGroup);
+  await addDisk(filling, scenario, {
+    group,
+    location: group.location,
+    osType: scenario.osType,
+    hyperVGeneration: undefined,
+    securityType: undefined,
+  });
+}
+
+async function addDisk(
+  { images, resources, now }: Filling,
+  scenario: ScenarioDisk,
+  place: Pick<DiskParts, 'location' | 'osType' | 'hyperVGeneration' | 'securityType'> & {
+    readonly group: Group;
+  },
+): Promise<ManagedDisk> {
+  const image = await images.open(
+    scenario.content,
+    scenario.name,
+    scenario.sizeGiB === undefined ? undefined : scenario.sizeGiB * 2 ** 30,
+  );
+  const id = `${place.group.id}/providers/Microsoft.Compute/disks/${scenario.name}`;
+  const { location, osType, hyperVGeneration, securityType } = place;
+  const disk = new ManagedDisk({
+    ...{ id, location, scenario, image, osType, hyperVGeneration, securityType },
+    timeCreated: now,
+  });
+  resources.put(disk);
+  return disk;
+}
+
+function addSnapshot({ scenario, resources, now }: Filling, given: ScenarioSnapshot): void {
+  const source = resources.disk(given.sourceDiskId);
+  if (source === undefined) {
+    throw new Error(
+      `Snapshot "${given.name}" names the disk ${given.sourceDiskId}, which is not there.`,
+    );
+  }
+  const group = findGroup(scenario, given.resourceGroup);
+  const id = `${group.id}/providers/Microsoft.Compute/snapshots/${given.name}`;
+  const snapshot = new Snapshot({
+    ...{ id, source, sku: 'Standard_LRS', tags: given.tags ?? {}, incremental: false },
+    uniqueId: uuidFrom(id),
+    timeCreated: now,
+  });
+  snapshot.isMade = true;
+  snapshot.provisioningState = 'Succeeded';
+  resources.put(snapshot);
+}
