@@ -540,5 +540,5 @@ function reasonOf({ code, message }: { code: string | undefined; message: string
 function dataPlaneRemedy(code: string | undefined): string {
   return code === 'AuthorizationPermissionMismatch'
     ? 'Grant the identity "Storage Blob Data Contributor" on the account; a new role assignment needs some minutes.'
-    : 'Let the runner through the firewall of the account.';
+    : 'The runner must reach the blob endpoint of the account: check its firewall, private endpoints and DNS.';
 }

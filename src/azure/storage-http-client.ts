@@ -6,7 +6,9 @@ import {
 import {
   createHttpHeaders,
   createPipelineRequest,
+  type Agent,
   type HttpClient,
+  type PipelineRequest,
   type RequestBodyType,
 } from '@azure/core-rest-pipeline';
 
@@ -19,20 +21,25 @@ export interface StorageHttpClient {
 export function createStorageHttpClient(client: HttpClient): StorageHttpClient {
   return {
     async sendRequest(request) {
-      const response = await client.sendRequest(
-        createPipelineRequest({
-          url: request.url,
-          method: request.method,
-          headers: createHttpHeaders(request.headers.toJson({ preserveCase: true })),
-          body: request.body as RequestBodyType,
-          requestId: request.requestId,
-          ...(request.abortSignal && { abortSignal: request.abortSignal }),
-          ...(request.streamResponseStatusCodes && {
-            streamResponseStatusCodes: request.streamResponseStatusCodes,
-          }),
-        }),
-      );
+      const response = await client.sendRequest(requestFrom(request));
       return { ...response, request, headers: toHttpHeadersLike(response.headers) };
     },
   };
+}
+
+function requestFrom(older: WebResourceLike): PipelineRequest {
+  const request = createPipelineRequest({
+    url: older.url,
+    method: older.method,
+    headers: createHttpHeaders(older.headers.toJson({ preserveCase: true })),
+    body: older.body as RequestBodyType,
+    requestId: older.requestId,
+  });
+  // The agent carries the proxy; the constructor above does not take it.
+  if (older.agent) request.agent = older.agent as Agent;
+  if (older.abortSignal) request.abortSignal = older.abortSignal;
+  if (older.streamResponseStatusCodes) {
+    request.streamResponseStatusCodes = older.streamResponseStatusCodes;
+  }
+  return request;
 }
