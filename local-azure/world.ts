@@ -118,6 +118,14 @@ export interface DiskImages {
   ): Promise<DiskImage>;
 }
 
+/** A managed-disk export as its SAS opens it. */
+export interface DiskExport {
+  readonly policyId: string;
+  readonly image: DiskImage;
+  readonly etag: string;
+  readonly grantedAt: Date;
+}
+
 /** Managed-disk exports: what beginGetAccess opens and endGetAccess closes. */
 export interface DiskExports {
   /** A SAS URL with a stored access policy and no expiry in it, as Azure gives it. */
@@ -128,6 +136,8 @@ export interface DiskExports {
   ): { readonly accessSAS: string; readonly policyId: string };
   revoke(policyId: string): void;
   isActive(policyId: string): boolean;
+  /** The export behind a URL: `missing` without a SAS or for an unknown host, `refused` for a SAS that is wrong or over. */
+  open(url: URL): DiskExport | 'missing' | 'refused';
   /** Ends every SAS at once, as if its time were up. */
   endAll(): void;
 }

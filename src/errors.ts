@@ -69,7 +69,7 @@ export function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError');
 }
 
-/** Takes the query out of every URL and any signature out of the rest: neither belongs in a log. */
+/** Takes the query out of every URL, and signatures and tokens out of the rest: none of it belongs in a log. */
 export function redact(message: string): string {
   return message
     .replace(/(https?:\/\/[^\s?"'<>]+)\?[^\s"'<>]*/g, '$1')
@@ -77,7 +77,8 @@ export function redact(message: string): string {
       /\b(sig|se|si|skoid|client_secret|client_assertion|access_token)=[^\s&"'<>]+/gi,
       '$1=***',
     )
-    .replace(/\bBearer\s+[\w.~+/-]+=*/gi, 'Bearer ***');
+    .replace(/\bBearer\s+[\w.~+/-]+=*/gi, 'Bearer ***')
+    .replace(/\beyJ[\w-]+\.[\w-]+(\.[\w-]*)?/g, '***');
 }
 
 /** Lists parts as a sentence does: `a`, `a and b`, `a, b and c`. */

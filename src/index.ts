@@ -1,4 +1,5 @@
 import * as core from '@actions/core';
+import { redirectSdkLogs } from './azure/sdk-log.ts';
 import { describe } from './errors.ts';
 import { findJournal } from './journal.ts';
 import { runMain } from './main.ts';
@@ -6,6 +7,8 @@ import { runPost } from './post.ts';
 
 const journal = findJournal(core);
 const cancelled = new AbortController();
+
+redirectSdkLogs(core.debug);
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => {

@@ -36,7 +36,7 @@ function requestFrom(older: WebResourceLike): PipelineRequest {
     requestId: older.requestId,
   });
   // The agent carries the proxy; the constructor above does not take it.
-  if (older.agent) request.agent = older.agent as Agent;
+  if (older.agent) request.agent = older.agent;
   if (older.abortSignal) request.abortSignal = older.abortSignal;
   if (older.streamResponseStatusCodes) {
     request.streamResponseStatusCodes = older.streamResponseStatusCodes;

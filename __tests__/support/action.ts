@@ -1,0 +1,104 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from '@jest/globals';
+import { runStep, type Step, type StepResult } from '../../local-runner/run-action.ts';
+import type { LocalAzure } from './local-azure.ts';
+import { CLIENT, CLIENT_SECRET, SUBSCRIPTION, TENANT } from './scenario.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const scaledClock = fileURLToPath(new URL('scaled-clock.ts', import.meta.url));
+
+/** The inputs of a capture of the usual scenario; '' takes one away. */
+export const usualInputs: Readonly<Record<string, string>> = {
+  'client-id': CLIENT,
+  'tenant-id': TENANT,
+  'subscription-id': SUBSCRIPTION,
+  'resource-group': 'images',
+  'vm-name': 'builder',
+  'storage-accounts': 'imageswe1, imageswe2',
+  generalize: 'mark',
+};
+
+/** A run of the shipped bundle, main and post, and the manifest that it wrote. */
+export interface ActionRun extends StepResult {
+  readonly manifest: Manifest | undefined;
+  readonly manifestText: string;
+}
+
+/** The parts of the manifest that the tests look at. */
+export interface Manifest {
+  readonly succeeded: boolean;
+  readonly failure?: string;
+  readonly disks: readonly {
+    readonly kind: 'os' | 'data';
+    readonly lun?: number;
+    readonly sizeBytes: number;
+    readonly snapshot?: { readonly id?: string };
+    readonly replicas: readonly { readonly url: string; readonly lengthBytes: number }[];
+  }[];
+  readonly failedReplicas: readonly { readonly url: string; readonly reason: string }[];
+}
+
+/** Runs the action against a local Azure in a folder that is gone afterwards. */
+export async function runAction(
+  azure: LocalAzure,
+  inputs: Readonly<Record<string, string>> = {},
+  step: Partial<Step> = {},
+): Promise<ActionRun> {
+  const workspace = await mkdtemp(join(tmpdir(), 'azure-vm-to-vhd-test-'));
+  try {
+    const result = await runStep({
+      directory: root,
+      workspace,
+      inputs: { ...usualInputs, ...inputs },
+      ...step,
+      environment: {
+        ...azure.environment,
+        NODE_OPTIONS: `--import=${scaledClock}`,
+        ...step.environment,
+      },
+    });
+    const path = result.main.outputs['manifest'];
+    const manifestText = path === undefined ? '' : await readFile(path, 'utf8');
+    const manifest =
+      manifestText === '' ? undefined : (JSON.parse(manifestText) as unknown as Manifest);
+    return { ...result, manifest, manifestText };
+  } finally {
+    await rm(workspace, { recursive: true, force: true });
+  }
+}
+
+/** Asserts that nothing temporary is there: no snapshot, no grant, no unfinished or draft blob. */
+export async function expectNothingLeft(azure: LocalAzure): Promise<void> {
+  const state = await azure.state();
+  expect({
+    snapshots: (state.resources['Microsoft.Compute/snapshots'] ?? []).map(({ name }) => name),
+    grants: state.grants.map(({ resourceId }) => resourceId),
+    unfinished: state.blobs
+      .filter(
+        ({ name, metadata }) => metadata['vmtovhd_state'] === 'copying' || name.includes('.draft-'),
+      )
+      .map(({ url }) => url),
+  }).toEqual({ snapshots: [], grants: [], unfinished: [] });
+}
+
+/**
+ * Asserts that a run shows no secret: none that it told the runner, nothing that looks like a SAS or a token,
+ * not even where the runner would have masked it.
+ */
+export function expectNoSecrets(run: ActionRun): void {
+  const shown = [run.main, run.post]
+    .flatMap(({ raw, outputs, state, summary }) => [
+      raw,
+      JSON.stringify(outputs),
+      JSON.stringify(state),
+      summary,
+    ])
+    .concat(run.manifestText)
+    .join('\n');
+  const secrets = [...new Set([...run.main.masks, ...run.post.masks, CLIENT_SECRET])];
+  expect(secrets.filter((secret) => shown.includes(secret))).toEqual([]);
+  expect(shown).not.toMatch(/[?&]sig=(?!\*)|eyJ[\w-]{20,}\.eyJ|client_secret=(?!\*)/);
+}

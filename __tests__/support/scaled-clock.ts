@@ -1,0 +1,32 @@
+import { syncBuiltinESMExports } from 'node:module';
+import timers from 'node:timers';
+import promises from 'node:timers/promises';
+
+/**
+ * Preloaded into a child process (NODE_OPTIONS=--import): the pauses of the bundle pass many times faster, so that
+ * its real polling costs nothing in a test. Limits, which are longer than any pause, keep their time.
+ */
+const FACTOR = 50;
+const LONGEST_PAUSE_MS = 30_000;
+
+const originals = { setTimeout: timers.setTimeout, sleep: promises.setTimeout };
+
+function shorten(milliseconds = 0): number {
+  return milliseconds > LONGEST_PAUSE_MS ? milliseconds : milliseconds / FACTOR;
+}
+
+function setScaledTimeout(
+  callback: (...values: unknown[]) => void,
+  milliseconds?: number,
+  ...values: unknown[]
+): NodeJS.Timeout {
+  return originals.setTimeout(callback, shorten(milliseconds), ...values);
+}
+
+Object.assign(globalThis, { setTimeout: Object.assign(setScaledTimeout, originals.setTimeout) });
+Object.assign(timers, { setTimeout: setScaledTimeout });
+Object.assign(promises, {
+  setTimeout: (milliseconds: number | undefined, ...rest: [unknown, { signal?: AbortSignal }]) =>
+    originals.sleep(shorten(milliseconds), ...rest),
+} satisfies Record<string, unknown>);
+syncBuiltinESMExports();

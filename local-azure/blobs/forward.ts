@@ -1,0 +1,81 @@
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import { versionOf, type BlobCall } from './call.ts';
+import { isPending, readStatus } from './copies.ts';
+import { Refusal, serviceHeaders } from './problems.ts';
+import { readProblem } from './store-calls.ts';
+
+const hopByHop = ['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'];
+
+/** Ours to answer, or of no use behind the gateway. */
+const notForwarded = [...hopByHop, 'host', 'authorization', 'expect'];
+const notReturned = new Set([...hopByHop, 'server', 'date', 'x-powered-by', 'x-ms-version']);
+
+/**
+ * Sends a call on to the store and its answer back; an error of the store becomes a refusal.
+ * `onDone` runs once the store has done it and before the client knows.
+ */
+export async function forward(call: BlobCall, onDone?: () => void): Promise<void> {
+  const answer = await sendToStore(call);
+  onDone?.();
+  call.response.writeHead(answer.statusCode ?? 500, {
+    ...returnHeaders(call, answer),
+    ...showCopy(call),
+  });
+  await pipeline(answer, call.response);
+}
+
+/** Sends a call on to the store, but for some headers, and gives the store's answer. */
+export async function sendToStore(
+  { azurite, accountName, request }: BlobCall,
+  without: readonly string[] = [],
+): Promise<IncomingMessage> {
+  const answer = await azurite.send(accountName, {
+    method: request.method ?? 'GET',
+    path: request.url ?? '/',
+    headers: copyHeaders(request, new Set([...notForwarded, ...without])),
+    body: request,
+  });
+  if ((answer.statusCode ?? 500) >= 300) throw new Refusal(await readProblem(answer));
+  return answer;
+}
+
+/** The headers of an answer of the store, as Azure would send them. */
+export function returnHeaders({ request }: BlobCall, answer: IncomingMessage): OutgoingHttpHeaders {
+  const headers = copyHeaders(answer, notReturned);
+  for (const name of Object.keys(headers)) {
+    if (/^x-ms-copy-|^x-ms-(client-)?request-id$/i.test(name)) {
+      Reflect.deleteProperty(headers, name);
+    }
+  }
+  return { ...headers, ...serviceHeaders(request, versionOf(request)) };
+}
+
+/** What a read of a blob tells of the last copy onto it, which is the gateway's own. */
+function showCopy({ azurite, operation, path }: BlobCall): OutgoingHttpHeaders {
+  const copy = operation.kind === 'read-blob' ? azurite.copies.get(path) : undefined;
+  if (copy === undefined || operation.query.has('snapshot') || operation.query.has('comp')) {
+    return {};
+  }
+  const tag = isPending(copy)
+    ? { etag: copy.startTag.etag, 'last-modified': copy.startTag.lastModified }
+    : {};
+  const status = Object.entries(readStatus(copy));
+  return {
+    ...tag,
+    ...Object.fromEntries(status.map(([key, value]) => [`x-ms-copy-${key}`, value])),
+  };
+}
+
+/** Headers with the case of their names, which metadata keeps. */
+function copyHeaders(
+  { rawHeaders }: IncomingMessage,
+  without: ReadonlySet<string>,
+): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    if (!without.has(name.toLowerCase())) headers[name] = rawHeaders[index + 1] ?? '';
+  }
+  return headers;
+}

@@ -1,0 +1,110 @@
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { mergeRanges } from '../disks/byte-ranges.ts';
+import type { ByteRange } from '../world.ts';
+import type { Azurite, StoreRequest } from './azurite.ts';
+import { drain, readBytes, readText } from './body.ts';
+import type { BlobPath } from './copies.ts';
+import { readPageList } from './page-list.ts';
+import { Refusal, type Problem } from './problems.ts';
+import { readElement } from './xml.ts';
+
+/** The path of a blob's URL, with `?` and the query where one is given. */
+export function urlOf({ container, name }: Omit<BlobPath, 'account'>, query?: string): string {
+  const path = `/${container}/${name.split('/').map(encodeURIComponent).join('/')}`;
+  return query === undefined ? path : `${path}?${query}`;
+}
+
+/** Sends a request to the store and reads the answer; an error of the store becomes a refusal. */
+export async function callStore(
+  azurite: Azurite,
+  account: string,
+  message: StoreRequest,
+): Promise<{ readonly headers: IncomingHttpHeaders; readonly body: Buffer }> {
+  const answer = await azurite.send(account, message);
+  if ((answer.statusCode ?? 500) >= 300) throw new Refusal(await readProblem(answer));
+  return { headers: answer.headers, body: await readBytes(answer) };
+}
+
+/** The problem in an error of the store. */
+export async function readProblem(answer: IncomingMessage): Promise<Problem> {
+  const body = await readText(answer);
+  const code = answer.headers['x-ms-error-code'];
+  return {
+    status: answer.statusCode ?? 500,
+    code: typeof code === 'string' ? code : (readElement(body, 'Code') ?? 'InternalError'),
+    message: (readElement(body, 'Message') ?? answer.statusMessage ?? '').split('\n', 1).join(),
+  };
+}
+
+/** The answer to HEAD, whose headers are the blob's properties; undefined where there is no blob. */
+export async function findBlob(
+  azurite: Azurite,
+  path: BlobPath,
+): Promise<IncomingMessage | undefined> {
+  const answer = await azurite.send(path.account, { method: 'HEAD', path: urlOf(path) });
+  await drain(answer);
+  return answer.statusCode === 200 ? answer : undefined;
+}
+
+/** The data ranges of a page blob, merged: the store keeps one for every write. */
+export async function listPageRanges(azurite: Azurite, path: BlobPath): Promise<ByteRange[]> {
+  const { body } = await callStore(azurite, path.account, {
+    method: 'GET',
+    path: urlOf(path, 'comp=pagelist'),
+  });
+  return mergeRanges(readPageList(body.toString()));
+}
+
+/** Bytes of a blob as long as its ETag is still the one given; a refusal with status 412 if not. */
+export async function readBlob(
+  azurite: Azurite,
+  path: BlobPath,
+  { start, end }: ByteRange,
+  etag: string,
+): Promise<Buffer> {
+  const headers = { 'x-ms-range': `bytes=${start}-${end - 1}`, 'if-match': etag };
+  const message = { method: 'GET', path: urlOf(path), headers };
+  return (await callStore(azurite, path.account, message)).body;
+}
+
+export async function writePages(
+  azurite: Azurite,
+  path: BlobPath,
+  start: number,
+  bytes: Buffer,
+  lease: OutgoingHttpHeaders,
+): Promise<void> {
+  await callStore(azurite, path.account, {
+    method: 'PUT',
+    path: urlOf(path, 'comp=page'),
+    headers: {
+      ...lease,
+      'x-ms-page-write': 'update',
+      'x-ms-range': `bytes=${start}-${start + bytes.length - 1}`,
+      'content-length': bytes.length,
+    },
+    body: bytes,
+  });
+}
+
+/** Sets a page blob's length, which also gives it a new ETag. */
+export async function resizeBlob(
+  azurite: Azurite,
+  path: BlobPath,
+  sizeBytes: number,
+  lease: OutgoingHttpHeaders,
+): Promise<void> {
+  await callStore(azurite, path.account, {
+    method: 'PUT',
+    path: urlOf(path, 'comp=properties'),
+    headers: { ...lease, 'x-ms-blob-content-length': sizeBytes, 'content-length': 0 },
+  });
+}
+
+export async function deleteBlob(
+  azurite: Azurite,
+  path: BlobPath,
+  lease: OutgoingHttpHeaders,
+): Promise<void> {
+  await callStore(azurite, path.account, { method: 'DELETE', path: urlOf(path), headers: lease });
+}

@@ -1,0 +1,82 @@
+import { createArmApp } from './arm/app.ts';
+import { createResources } from './arm/resources.ts';
+import type { ArmResources } from './arm/resource-store.ts';
+import { createBlobApp } from './blobs/app.ts';
+import type { Azurite } from './blobs/azurite.ts';
+import { createDiskExports, createExportApp } from './blobs/exports.ts';
+import { createBlobStore } from './blobs/store.ts';
+import type { Answering } from './edge/dispatcher.ts';
+import { listGrants, type ListedExports } from './edge/grant-list.ts';
+import { createHosts } from './edge/hosts.ts';
+import { createEntraApp } from './identity/entra.ts';
+import { createGithubOidcApp, type IdTokenRequest } from './identity/github-oidc.ts';
+import { createIdentities, type TokenIssuer } from './identity/identities.ts';
+import { createImdsApp } from './identity/imds.ts';
+import type { SigningKey } from './identity/signing-key.ts';
+import { ScenarioError } from './scenario-error.ts';
+import type { Scenario } from './scenario.ts';
+import type { BlobStore, DiskImages, Hosts, World } from './world.ts';
+
+/** What outlives a reset. */
+export interface Foundation {
+  readonly azurite: Azurite;
+  /** Keeps what it has scanned. */
+  readonly images: DiskImages;
+  readonly entraKey: SigningKey;
+  readonly githubKey: SigningKey;
+  readonly job: IdTokenRequest;
+}
+
+/** A world as the local Azure runs it. */
+export interface RunningWorld extends World {
+  readonly identities: TokenIssuer;
+  readonly resources: ArmResources;
+  readonly exports: ListedExports;
+}
+
+/** Builds the world of a scenario, with its blobs in the emptied store, and the services that answer for it. */
+export async function buildWorld(
+  scenario: Scenario,
+  foundation: Foundation,
+): Promise<{ readonly world: RunningWorld; readonly answering: Answering }> {
+  const { azurite, images, entraKey, githubKey, job } = foundation;
+  const cloud = scenario.cloud ?? 'AzureCloud';
+  const hosts = createHosts(cloud);
+  const parts = {
+    scenario,
+    hosts,
+    identities: createIdentities(scenario, entraKey),
+    resources: await fillResources(scenario, hosts, images),
+    images,
+    exports: listGrants(createDiskExports(hosts)),
+  };
+  const blobs: BlobStore = createBlobStore(parts, azurite);
+  const world: RunningWorld = { ...parts, blobs };
+  await azurite.ensureAccounts((scenario.storageAccounts ?? []).map(({ name }) => name));
+  await azurite.clear();
+  await blobs.seed();
+  const issuer = world.identities;
+  const services: Answering['services'] = {
+    entra: createEntraApp({ cloud, hosts, issuer, entraKey, githubKey }),
+    arm: createArmApp(world),
+    blob: createBlobApp(world, azurite),
+    export: createExportApp(world),
+    'github-oidc': createGithubOidcApp(scenario.github ?? {}, githubKey, job),
+    imds: createImdsApp(issuer),
+  };
+  return { world, answering: { hosts, exports: world.exports, services } };
+}
+
+/** What only shows when the resources are made, such as a file that is no VHD, is a problem of the scenario too. */
+async function fillResources(
+  scenario: Scenario,
+  hosts: Hosts,
+  images: DiskImages,
+): Promise<ArmResources> {
+  try {
+    return await createResources(scenario, hosts, images);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ScenarioError('The scenario', [`/: ${reason}`]);
+  }
+}

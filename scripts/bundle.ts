@@ -1,0 +1,24 @@
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Builds the bundle of the action into a folder: index.js, the chunks that it loads, and all third-party licences. */
+export function buildBundle(root: string, directory: string): void {
+  const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
+  const run = (name: string, ...options: readonly string[]): void => {
+    execFileSync(bin(name), options, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  };
+  rmSync(directory, { recursive: true, force: true });
+  run('ncc', 'build', 'src/index.ts', '--out', directory, '--no-cache');
+  // ncc's own list of licences is empty for ES modules.
+  const licences = join(directory, 'licenses.txt');
+  run(
+    'generate-license-file',
+    '--input',
+    'package.json',
+    '--output',
+    licences,
+    '--overwrite',
+    '--ci',
+  );
+}
