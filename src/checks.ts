@@ -2,7 +2,7 @@ import { blobNameProblem } from './blob-name.ts';
 import { listOf } from './errors.ts';
 import type { Disk, Lookup, StorageAccount, VirtualMachine } from './facts.ts';
 import type { Inputs } from './inputs.ts';
-import { isGranted, requiredPermissions } from './permissions.ts';
+import { isGranted, requiredPermissions, type Requirement } from './permissions.ts';
 import { chooseDataDisks, countReplicas, diskLabel, type Layout } from './plan.ts';
 import { requireResourceId } from './resource-id.ts';
 import { foundAccounts, foundDisks, type Survey } from './survey.ts';
@@ -494,20 +494,27 @@ function isUnfinished(copyStatus: string | undefined): boolean {
 
 function lookAtPermissions({ survey, inputs, vm, layout }: Facts): readonly string[] {
   if (vm === undefined) return [];
-  const missing = new Map<string, string[]>();
+  const missing = new Map<string, Requirement[]>();
   for (const requirement of requiredPermissions(inputs, vm, layout)) {
     const permissions = survey.permissions.get(requirement.scope);
     if (permissions?.kind !== 'found') continue;
     if (isGranted(requirement, permissions.value) !== false) continue;
-    missing.set(requirement.scope, [
-      ...(missing.get(requirement.scope) ?? []),
-      requirement.kind === 'action' ? requirement.name : `${requirement.name} (data action)`,
-    ]);
+    missing.set(requirement.scope, [...(missing.get(requirement.scope) ?? []), requirement]);
   }
   return [...missing].map(
-    ([scope, names]) =>
-      `The identity lacks ${listOf(names)} on "${scope}". Grant a role that has them (docs/permissions.md).`,
+    ([scope, rights]) =>
+      `The identity lacks ${listOf(rights.map(nameRight))} on "${scope}". ${remedyForRights(rights)}`,
   );
+}
+
+function nameRight({ kind, name }: Requirement): string {
+  return kind === 'action' ? name : `${name} (data action)`;
+}
+
+function remedyForRights(rights: readonly Requirement[]): string {
+  return rights.every(({ kind }) => kind === 'dataAction')
+    ? 'Grant it "Storage Blob Data Contributor" there; "Contributor" and "Owner" do not reach blobs.'
+    : 'Grant it a role that has them (docs/permissions.md).';
 }
 
 /** The disks that the run would capture, as the VM tells them. */

@@ -43,7 +43,7 @@ export async function runMain(signal: AbortSignal): Promise<void> {
     const plan = planFrom(inputs, survey, run);
     progress.plan = plan;
     for (const line of renderPlan(plan)) log.info(line);
-    progress.leases = new Leases(journal, createRelease(azure), log);
+    progress.leases = new Leases(journal, createRelease(azure, systemClock), log);
     progress.capture = await capture(plan, {
       azure,
       leases: progress.leases,

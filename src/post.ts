@@ -1,5 +1,6 @@
 import * as core from '@actions/core';
 import { openAzure } from './azure/session.ts';
+import { systemClock } from './clock.ts';
 import { describe } from './errors.ts';
 import { readSignIn } from './inputs.ts';
 import { resumeJournal } from './journal.ts';
@@ -24,10 +25,15 @@ export async function runPost(journalPath: string): Promise<void> {
       log.info('Nothing is left to close.');
       return;
     }
-    log.info(`${open.length} temporary things were left open; closing them.`);
+    const count =
+      open.length === 1 ? '1 temporary resource was' : `${open.length} temporary resources were`;
+    log.info(`${count} left open; closing now.`);
     const signIn = readSignIn((name) => core.getInput(name));
     const signal = AbortSignal.timeout(POST_TIMEOUT_MS);
-    const release: Release = createRelease(await openAzure(signIn, mintAssertion, signal));
+    const release: Release = createRelease(
+      await openAzure(signIn, mintAssertion, signal),
+      systemClock,
+    );
     for (const kinds of stages) {
       const leases = open.filter(({ kind }) => kinds.includes(kind));
       await Promise.all(

@@ -1,20 +1,28 @@
 import type { Azure } from './azure/session.ts';
+import { azureFailure } from './errors.ts';
 import type { BlobState } from './facts.ts';
 import type { Lease, Release } from './lease.ts';
+import type { Clock } from './ports.ts';
 
 /** The tag, and the metadata name, that carry the key of the run that made a thing. */
 export const KEY_TAG = 'vm-to-vhd-key';
 export const KEY_METADATA = 'vmtovhd_key';
 
-/** Closes leases in Azure: https://learn.microsoft.com/azure/virtual-machines/snapshot-copy-managed-disk and its like. */
-export function createRelease({ compute, blobs }: Pick<Azure, 'compute' | 'blobs'>): Release {
+/** A snapshot that is being made or granted refuses to go; it is asked again after these pauses, in milliseconds. */
+const BUSY_PAUSES_MS = [2_000, 4_000, 8_000, 15_000, 30_000];
+
+/** Closes leases in Azure. */
+export function createRelease(
+  { compute, blobs }: Pick<Azure, 'compute' | 'blobs'>,
+  clock: Clock,
+): Release {
   return async (lease, signal) => {
     switch (lease.kind) {
       case 'grant':
         if (await isOurs(lease, signal)) await compute.revokeAccess(lease.id, signal);
         return;
       case 'snapshot':
-        if (await isOurs(lease, signal)) await compute.deleteSnapshot(lease.id, signal);
+        if (await isOurs(lease, signal)) await deleteSnapshot(lease.id, signal);
         return;
       case 'blob':
         await removeBlob(lease, signal);
@@ -28,6 +36,21 @@ export function createRelease({ compute, blobs }: Pick<Azure, 'compute' | 'blobs
   async function isOurs(lease: { id: string; key: string }, signal: AbortSignal): Promise<boolean> {
     const snapshot = await compute.getSnapshot(lease.id, signal);
     return snapshot?.tags[KEY_TAG] === lease.key;
+  }
+
+  /** A grant that was still under way when it was revoked comes after all, and then holds the snapshot. */
+  async function deleteSnapshot(id: string, signal: AbortSignal): Promise<void> {
+    for (const pauseMs of BUSY_PAUSES_MS) {
+      try {
+        await compute.deleteSnapshot(id, signal);
+        return;
+      } catch (error) {
+        if (azureFailure(error).status !== 409) throw error;
+        await clock.sleep(pauseMs, signal);
+        await compute.revokeAccess(id, signal);
+      }
+    }
+    await compute.deleteSnapshot(id, signal);
   }
 
   /** A pending copy locks its blob, so it is aborted first; what is left has a length of zero. */

@@ -29,8 +29,8 @@ export interface Blobs {
   createContainer(endpoint: string, container: string, signal: AbortSignal): Promise<boolean>;
   /** Undefined when there is none. */
   blobState(url: string, signal: AbortSignal): Promise<BlobState | undefined>;
-  /** Returns the copy ID; the copy itself goes on in Azure. */
-  startCopy(request: CopyRequest, signal: AbortSignal): Promise<string>;
+  /** Returns the copy ID; the copy itself goes on in Azure. A cancelled run does not give the request up. */
+  startCopy(request: CopyRequest): Promise<string>;
   /** Done also when there is no pending copy. Leaves a blob of length zero. */
   abortCopy(url: string, copyId: string, signal: AbortSignal): Promise<void>;
   /** Returns the new ETag. */
@@ -77,10 +77,10 @@ export function createBlobs(credential: TokenCredential, httpClient: HttpClient)
         throw error;
       }
     },
-    async startCopy({ source, destination, metadata, overwriteEtag }, signal) {
+    async startCopy({ source, destination, metadata, overwriteEtag }) {
       const conditions =
         overwriteEtag === undefined ? { ifNoneMatch: '*' } : { ifMatch: overwriteEtag };
-      const options = { metadata: { ...metadata }, conditions, abortSignal: signal };
+      const options = { metadata: { ...metadata }, conditions };
       const poller = await blob(destination).beginCopyFromURL(source, options);
       // Its polling is not used: it knows no "aborted", and does not see a copy that another one replaced.
       poller.stopPolling();

@@ -51,6 +51,7 @@ const diskPatience: Patience = { deadlineMs: 15 * 60_000, intervalMs: 1_000 };
 
 /** What the SDK's pollers have in common. */
 interface Poller<T> {
+  submitted(): Promise<void>;
   pollUntilDone(options: { abortSignal: AbortSignal }): Promise<T>;
 }
 
@@ -98,18 +99,16 @@ export function createCompute(
     },
     async powerOff(vmId, signal) {
       const { client, group, name } = at(vmId);
-      const options = { ...vmOptions, skipShutdown: false, abortSignal: signal };
+      const options = { ...vmOptions, skipShutdown: false };
       await finish(client.virtualMachines.powerOff(group, name, options), vmPatience, signal);
     },
     async deallocate(vmId, signal) {
       const { client, group, name } = at(vmId);
-      const options = { ...vmOptions, abortSignal: signal };
-      await finish(client.virtualMachines.deallocate(group, name, options), vmPatience, signal);
+      await finish(client.virtualMachines.deallocate(group, name, vmOptions), vmPatience, signal);
     },
     async start(vmId, signal) {
       const { client, group, name } = at(vmId);
-      const options = { ...vmOptions, abortSignal: signal };
-      await finish(client.virtualMachines.start(group, name, options), vmPatience, signal);
+      await finish(client.virtualMachines.start(group, name, vmOptions), vmPatience, signal);
     },
     async generalize(vmId, signal) {
       const { client, group, name } = at(vmId);
@@ -127,15 +126,13 @@ export function createCompute(
         networkAccessPolicy: 'AllowAll',
         publicNetworkAccess: 'Enabled',
       };
-      const options = { ...diskOptions, abortSignal: signal };
-      const poller = client.snapshots.createOrUpdate(group, name, model, options);
+      const poller = client.snapshots.createOrUpdate(group, name, model, diskOptions);
       return snapshotFromModel(await finish(poller, diskPatience, signal));
     },
     async grantRead(snapshotId, durationInSeconds, signal) {
       const { client, group, name } = at(snapshotId);
       const grant = { access: 'Read', durationInSeconds };
-      const options = { ...diskOptions, abortSignal: signal };
-      const poller = client.snapshots.grantAccess(group, name, grant, options);
+      const poller = client.snapshots.grantAccess(group, name, grant, diskOptions);
       const { accessSAS } = await finish(poller, diskPatience, signal);
       if (accessSAS === undefined) {
         throw new ActionError(
@@ -147,21 +144,23 @@ export function createCompute(
     },
     async revokeAccess(snapshotId, signal) {
       const { client, group, name } = at(snapshotId);
-      const options = { ...diskOptions, abortSignal: signal };
-      await found(
-        finish(client.snapshots.revokeAccess(group, name, options), diskPatience, signal),
-      );
+      const poller = client.snapshots.revokeAccess(group, name, diskOptions);
+      await found(finish(poller, diskPatience, signal));
     },
     async deleteSnapshot(snapshotId, signal) {
       const { client, group, name } = at(snapshotId);
-      const options = { ...diskOptions, abortSignal: signal };
-      await found(finish(client.snapshots.delete(group, name, options), diskPatience, signal));
+      const poller = client.snapshots.delete(group, name, diskOptions);
+      await found(finish(poller, diskPatience, signal));
     },
   };
 }
 
-/** Waits for an operation's end, but never without one. */
+/**
+ * Waits for an operation's end, but never without one. The request that starts it is not given up when the run is
+ * cancelled: what it makes could then appear after everything was closed.
+ */
 async function finish<T>(poller: Poller<T>, patience: Patience, signal: AbortSignal): Promise<T> {
+  await poller.submitted();
   const deadline = new AbortController();
   const timer = setTimeout(() => {
     deadline.abort();

@@ -6,7 +6,6 @@ import {
 import {
   createHttpHeaders,
   createPipelineRequest,
-  type Agent,
   type HttpClient,
   type PipelineRequest,
   type RequestBodyType,

@@ -20,8 +20,9 @@ const MAX_FAILED_POLLS = 5;
 
 /** Starts a Copy Blob. Returns its copy ID. */
 export async function startCopy(request: CopyRequest, rig: CopyRig): Promise<string> {
+  rig.signal.throwIfAborted();
   try {
-    return await rig.blobs.startCopy(request, rig.signal);
+    return await rig.blobs.startCopy(request);
   } catch (error) {
     const { code } = azureFailure(error);
     throw explain(

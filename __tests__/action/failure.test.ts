@@ -1,0 +1,277 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { FaultRule } from '../../local-azure/scenario.ts';
+import { expectNoSecrets, expectNothingLeft, runAction } from '../support/action.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { buildScenario } from '../support/scenario.ts';
+
+let azure: LocalAzure;
+
+beforeAll(async () => {
+  azure = await startLocalAzure(buildScenario());
+});
+
+beforeEach(async () => {
+  await azure.reset(buildScenario());
+});
+
+afterAll(async () => {
+  await azure.stop();
+});
+
+/** The PUT that starts the copy to a blob. */
+const copyTo = (blob: string): FaultRule['match'] => ({
+  method: 'PUT',
+  host: 'blob\\.core',
+  path: `/${blob}\\.vhd$`,
+});
+const operation = (method: string, path: string): FaultRule => ({
+  match: { method, host: '^management', path },
+  action: {
+    kind: 'fail-operation',
+    code: 'InternalExecutionError',
+    message: 'An internal execution error occurred.',
+  },
+});
+const refuse = (method: string, path: string, times = 0): FaultRule => ({
+  match: { method, host: '^management', path },
+  times,
+  action: { kind: 'answer', status: 409, code: 'OperationNotAllowed', message: 'Not now.' },
+});
+
+interface Case {
+  readonly name: string;
+  readonly faults: readonly FaultRule[];
+  readonly inputs?: Readonly<Record<string, string>>;
+  /** What the error line says. */
+  readonly says: readonly string[];
+}
+
+describe('fails with the step, the reason and the remedy, and leaves nothing behind', () => {
+  const cases: readonly Case[] = [
+    {
+      name: 'when a copy fails',
+      faults: [{ match: copyTo('.*-os-1'), action: { kind: 'copy', end: 'failed' } }],
+      says: ['The copy to blob "https://imageswe1', 'os-1.vhd" failed: 500 InternalServerError'],
+    },
+    {
+      name: 'when a copy is aborted',
+      faults: [{ match: copyTo('.*-os-1'), action: { kind: 'copy', end: 'aborted' } }],
+      says: ['os-1.vhd" was aborted by somebody else'],
+    },
+    {
+      name: 'when the blob of a copy vanishes',
+      faults: [{ match: copyTo('.*-os-1'), action: { kind: 'copy', end: 'vanished' } }],
+      says: ['os-1.vhd" vanished: the blob was deleted while it was written'],
+    },
+    {
+      name: 'when the SAS ends in the middle of a copy',
+      faults: [
+        {
+          match: { method: 'HEAD', host: 'blob\\.core', path: 'os-1\\.vhd$' },
+          nth: 2,
+          action: { kind: 'end-sas' },
+        },
+      ],
+      inputs: { 'data-disks': 'none' },
+      says: ['403 AuthenticationFailed', 'set a longer "sas-duration"'],
+    },
+    {
+      name: 'when a copy cannot start',
+      faults: [
+        {
+          match: copyTo('.*-lun0-1'),
+          action: {
+            kind: 'answer',
+            status: 403,
+            code: 'CannotVerifyCopySource',
+            message: 'Could not verify the copy source.',
+          },
+        },
+      ],
+      says: [
+        'Could not start the copy to blob',
+        'CannotVerifyCopySource (403)',
+        '"allowedCopyScope"',
+      ],
+    },
+    {
+      name: 'when a snapshot fails',
+      faults: [operation('PUT', '/snapshots/builder-lun5')],
+      says: [
+        'Could not take snapshot "builder-lun5-',
+        'disk "builder-data5"',
+        'InternalExecutionError',
+      ],
+    },
+    {
+      name: 'when read access is refused',
+      faults: [refuse('POST', 'builder-lun0-[^/]*/beginGetAccess')],
+      says: ['Could not get read access to snapshot "builder-lun0-', 'OperationNotAllowed (409)'],
+    },
+    {
+      name: 'when the VM does not stop',
+      faults: [operation('POST', '/powerOff')],
+      says: ['Could not stop VM "builder"', 'InternalExecutionError'],
+    },
+    {
+      name: 'when the deallocation fails while copies run',
+      faults: [operation('POST', '/deallocate')],
+      says: ['Could not deallocate VM "builder"', 'InternalExecutionError'],
+    },
+    {
+      name: 'when the VM cannot be marked generalized',
+      faults: [refuse('POST', '/generalize')],
+      says: ['Could not generalize VM "builder"', 'OperationNotAllowed (409): not now.'],
+    },
+    {
+      name: 'when the container cannot be made',
+      faults: [
+        {
+          match: { method: 'PUT', host: 'imageswe2\\.blob', path: 'restype=container' },
+          times: 0,
+          action: {
+            kind: 'answer',
+            status: 403,
+            code: 'AuthorizationFailure',
+            message: 'This request is not authorized to perform this operation.',
+          },
+        },
+      ],
+      says: ['Could not make container "vhds" in storage account "imageswe2"', 'firewall'],
+    },
+  ];
+
+  test.each(cases)('$name', async ({ faults, inputs, says }) => {
+    await azure.setFaults(faults);
+    const run = await runAction(azure, { replicas: '2', ...inputs });
+    expect(run.main.exitCode).toBe(1);
+    const errors = run.main.log.split('\n').filter((line) => line.startsWith('##[error]'));
+    expect(errors).toHaveLength(1);
+    for (const part of says) expect(errors[0]).toContain(part);
+    expect(run.manifest?.succeeded).toBe(false);
+    expect(run.main.summary).toContain('failed');
+    expect(run.post.exitCode).toBe(0);
+    await expectNothingLeft(azure);
+    const { blobs } = await azure.state();
+    expect(new Set(blobs.map(({ metadata }) => metadata['vmtovhd_state']))).not.toContain(
+      'copying',
+    );
+    expectNoSecrets(run);
+  });
+});
+
+test('one failed replica fails the run; the others are finished and in the outputs', async () => {
+  await azure.setFaults([{ match: copyTo('.*-os-2'), action: { kind: 'copy', end: 'failed' } }]);
+  const run = await runAction(azure, { replicas: '4', 'data-disks': 'none' });
+  expect(run.main.exitCode).toBe(1);
+  const uris = JSON.parse(run.main.outputs['vhd-uris'] ?? '[]') as string[];
+  expect(uris.map((uri) => uri.slice(-8))).toEqual(['os-1.vhd', 'os-3.vhd', 'os-4.vhd']);
+  expect(run.manifest?.failedReplicas.map(({ url }) => url.slice(-8))).toEqual(['os-2.vhd']);
+  const { blobs } = await azure.state();
+  expect(blobs.map(({ name }) => name.slice(-8)).sort()).toEqual([
+    'os-1.vhd',
+    'os-3.vhd',
+    'os-4.vhd',
+  ]);
+  await expectNothingLeft(azure);
+});
+
+test('a blob that another one has taken meanwhile is not touched', async () => {
+  await azure.setFaults([{ match: copyTo('.*-os-1'), action: { kind: 'copy', end: 'replaced' } }]);
+  const run = await runAction(azure, { 'data-disks': 'none' });
+  expect(run.main.exitCode).toBe(1);
+  expect(run.main.log).toContain('was replaced: somebody else wrote to the blob');
+});
+
+test('a snapshot that meets a busy disk waits for the deallocation', async () => {
+  await azure.setFaults([refuse('PUT', '/snapshots/builder-os', 1)]);
+  const run = await runAction(azure, { 'data-disks': 'none' });
+  expect(run.main.exitCode).toBe(0);
+  const calls = (await azure.calls()).filter(({ host }) => host === 'management.azure.com');
+  const at = (path: RegExp, method: string): number =>
+    calls.findLastIndex((call) => call.method === method && path.test(call.url));
+  expect(at(/deallocate/, 'POST')).toBeLessThan(at(/snapshots\/builder-os/, 'PUT'));
+  await expectNothingLeft(azure);
+});
+
+test('transient trouble is absorbed', async () => {
+  await azure.setFaults([
+    {
+      match: { host: '^management', path: 'instanceView' },
+      action: { kind: 'answer', status: 503 },
+    },
+    { match: { host: '^management', path: 'DiskOperations' }, action: { kind: 'drop' } },
+    {
+      match: { host: '^management', path: 'beginGetAccess' },
+      action: {
+        kind: 'answer',
+        status: 429,
+        code: 'TooManyRequests',
+        headers: { 'retry-after': '1' },
+      },
+    },
+    {
+      match: { method: 'HEAD', host: 'blob\\.core', path: 'os-1' },
+      nth: 2,
+      action: { kind: 'answer', status: 503 },
+    },
+  ]);
+  const run = await runAction(azure);
+  expect(run.main.log).not.toContain('##[error]');
+  expect(run.main.exitCode).toBe(0);
+  await expectNothingLeft(azure);
+});
+
+test('a VM that ran is started again when the run fails', async () => {
+  await azure.setFaults([operation('PUT', '/snapshots/builder-os')]);
+  const run = await runAction(azure, { generalize: 'none', 'source-power': 'restart' });
+  expect(run.main.exitCode).toBe(1);
+  const { resources } = await azure.state();
+  expect(JSON.stringify(resources['Microsoft.Compute/virtualMachines'])).toContain(
+    'PowerState/running',
+  );
+  await expectNothingLeft(azure);
+});
+
+test('what cannot be closed is a warning with the az command, and post closes it', async () => {
+  await azure.setFaults([
+    {
+      match: { method: 'DELETE', host: '^management', path: '/snapshots/builder-os' },
+      action: { kind: 'answer', status: 403, code: 'AuthorizationFailed', message: 'No.' },
+    },
+  ]);
+  const run = await runAction(azure, { 'data-disks': 'none' });
+  expect(run.main.exitCode).toBe(0);
+  expect(run.main.log).toMatch(
+    /##\[warning\]Could not close snapshot .*az snapshot delete --ids "/,
+  );
+  expect(run.post.log).toContain('1 temporary resource was left open');
+  await expectNothingLeft(azure);
+});
+
+describe('a run that ends in the middle', () => {
+  test.each(['SIGINT', 'SIGKILL'] as const)('by %s is closed by post', async (signal) => {
+    await azure.setFaults([{ match: copyTo('.*-os-1'), action: { kind: 'copy', end: 'stalled' } }]);
+    let phases = 0;
+    let child: { kill(signal: NodeJS.Signals): boolean } | undefined;
+    const run = await runAction(
+      azure,
+      {},
+      {
+        onStart: (started) => {
+          phases += 1;
+          if (phases === 1) child = started;
+        },
+        onLine: (line) => {
+          if (line.includes('is generalized')) child?.kill(signal);
+        },
+      },
+    );
+    expect(run.main.exitCode).not.toBe(0);
+    expect(run.post.exitCode).toBe(0);
+    if (signal === 'SIGKILL') expect(run.post.log).toContain('left open');
+    else expect(run.main.log).toContain('##[error]The run was cancelled');
+    await expectNothingLeft(azure);
+    expectNoSecrets(run);
+  });
+});

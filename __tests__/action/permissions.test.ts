@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expectNothingLeft, runAction } from '../support/action.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { buildScenario } from '../support/scenario.ts';
+
+/** The custom role as the docs give it. */
+interface CustomRole {
+  readonly Actions: readonly string[];
+  readonly DataActions: readonly string[];
+}
+
+let azure: LocalAzure;
+let role: CustomRole;
+
+beforeAll(async () => {
+  const page = await readFile(new URL('../../docs/permissions.md', import.meta.url), 'utf8');
+  role = JSON.parse(/```json\n([^]*?)```/.exec(page)?.[1] ?? '') as CustomRole;
+  azure = await startLocalAzure(buildScenario());
+});
+
+afterAll(async () => {
+  await azure.stop();
+});
+
+async function resetWith(without?: string): Promise<void> {
+  const keep = (names: readonly string[]): readonly string[] =>
+    names.filter((name) => name !== without);
+  const assigned = { actions: keep(role.Actions), dataActions: keep(role.DataActions) };
+  await azure.reset(buildScenario({ roleAssignments: [{ role: assigned }] }));
+}
+
+test.each([
+  { name: 'mark the VM generalized', inputs: { 'snapshot-resource-group': 'snapshots' } },
+  { name: 'restart the VM', inputs: { generalize: 'none', 'source-power': 'restart' } },
+])('the documented role is enough to $name', async ({ inputs }) => {
+  await resetWith();
+  const run = await runAction(azure, inputs);
+  expect(run.main.log).not.toMatch(/##\[(error|warning)\].*permission/);
+  expect(run.main.exitCode).toBe(0);
+  await expectNothingLeft(azure);
+});
+
+test.each([
+  'Microsoft.Compute/virtualMachines/generalize/action',
+  'Microsoft.Compute/snapshots/delete',
+  'Microsoft.Compute/snapshots/endGetAccess/action',
+  'Microsoft.Compute/disks/beginGetAccess/action',
+  'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete',
+])('without %s the run is refused before anything is changed', async (missing) => {
+  await resetWith(missing);
+  const run = await runAction(azure);
+  expect(run.main.exitCode).toBe(1);
+  expect(run.main.log).toContain(`The identity lacks ${missing}`);
+  const writes = (await azure.calls()).filter(
+    ({ method, host }) => !['GET', 'HEAD'].includes(method) && !host.startsWith('login.'),
+  );
+  expect(writes).toEqual([]);
+});
+
+test('without the right to read permissions the run goes on with a warning', async () => {
+  await resetWith('Microsoft.Authorization/permissions/read');
+  const run = await runAction(azure, { 'data-disks': 'none' });
+  expect(run.main.exitCode).toBe(0);
+  expect(run.main.log).toContain("##[warning]The identity's permissions on");
+});
