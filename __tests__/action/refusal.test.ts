@@ -230,34 +230,3 @@ describe('refuses before anything is changed', () => {
     expect(await azure.calls()).toEqual([]);
   });
 });
-
-describe('says why it could not sign in', () => {
-  test.each([
-    {
-      name: 'a subject that no federated credential names',
-      scenario: buildScenario({ scenario: { github: { subject: 'repo:octo-org/other:ref:x' } } }),
-      inputs: {},
-      says: ['AADSTS7002', 'federated credential'],
-    },
-    {
-      name: 'a wrong client secret',
-      scenario: buildScenario(),
-      inputs: { 'client-secret': 'wrong-secret' },
-      says: ['AADSTS7000215', 'with its secret'],
-    },
-  ])('$name', async ({ scenario, inputs, says }) => {
-    await azure.reset(scenario);
-    const run = await runAction(azure, inputs);
-    expect(run.main.exitCode).toBe(1);
-    for (const part of says) expect(run.main.log).toContain(part);
-    expect(run.main.raw).not.toContain('wrong-secret');
-    expectNoSecrets(run);
-  });
-
-  test('a job that may not ask for an OIDC token', async () => {
-    await azure.reset(buildScenario());
-    const run = await runAction(azure, {}, { environment: { ACTIONS_ID_TOKEN_REQUEST_URL: '' } });
-    expect(run.main.exitCode).toBe(1);
-    expect(run.main.log).toContain('id-token: write');
-  });
-});
