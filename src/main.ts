@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import * as core from '@actions/core';
 import { openAzure } from './azure/session.ts';
 import { capture, type Capture } from './capture.ts';
-import { check, type Finding } from './checks.ts';
+import { check, type Finding } from './checks/check.ts';
 import { systemClock } from './clock.ts';
 import { ActionError, describe, redact } from './errors.ts';
 import type { BlobState } from './facts.ts';

@@ -21,11 +21,15 @@ import type { Result } from '../../src/report/result.ts';
 import type { Survey } from '../../src/survey.ts';
 import { GIBIBYTE } from '../../src/units.ts';
 
+/** The subscription of everything here. */
 export const subscriptionId = '5b2c8e1f-40d7-4a96-8c35-1e9f7a6b0d24';
+/** The resource group of everything here. */
 export const group = `/subscriptions/${subscriptionId}/resourceGroups/images`;
+/** When the run began. */
 export const startedAt = Date.UTC(2026, 2, 1, 10);
 /** The signature of the SAS of the tests; it may be found nowhere. */
 export const signature = 'QmFzZTY0%2Bsecret%3D';
+/** The SAS of a snapshot's export. */
 export const sas = `https://md-export.blob.storage.azure.net/abc/def?sv=2018-03-28&sr=b&si=lease&sig=${signature}`;
 
 /** Everything that a plan is made of. */
@@ -55,6 +59,7 @@ export function worldOf(overrides: Partial<World> = {}): World {
   };
 }
 
+/** Inputs that ask for three OS VHDs and all data disks, over two accounts. */
 export function inputsOf(overrides: Partial<Inputs> = {}): Inputs {
   return {
     identity: { kind: 'ambient' },
@@ -78,6 +83,7 @@ export function inputsOf(overrides: Partial<Inputs> = {}): Inputs {
   };
 }
 
+/** The running VM "builder". */
 export function vmOf(overrides: Partial<VirtualMachine> = {}): VirtualMachine {
   const attached = { unmanagedUri: undefined, isGuestEncrypted: false };
   return {
@@ -113,6 +119,7 @@ export function vmOf(overrides: Partial<VirtualMachine> = {}): VirtualMachine {
   };
 }
 
+/** A managed disk that fits. */
 export function diskOf(name: string, overrides: Partial<Disk> = {}): Disk {
   return {
     id: diskIdOf(name),
@@ -130,6 +137,7 @@ export function diskOf(name: string, overrides: Partial<Disk> = {}): Disk {
   };
 }
 
+/** A storage account that has page blobs. */
 export function accountOf(name: string, overrides: Partial<StorageAccount> = {}): StorageAccount {
   return {
     id: `${group}/providers/Microsoft.Storage/storageAccounts/${name}`,
@@ -145,6 +153,7 @@ export function accountOf(name: string, overrides: Partial<StorageAccount> = {})
   };
 }
 
+/** A finished VHD of the OS disk. */
 export function blobOf(url: string, overrides: Partial<BlobState> = {}): BlobState {
   return {
     url,
@@ -158,6 +167,7 @@ export function blobOf(url: string, overrides: Partial<BlobState> = {}): BlobSta
   };
 }
 
+/** A workflow run. */
 export function runOf(overrides: Partial<Run> = {}): Run {
   return {
     repository: 'octo-org/images',
@@ -172,10 +182,12 @@ export function runOf(overrides: Partial<Run> = {}): Run {
   };
 }
 
+/** The names that a run in this world uses. */
 export function layoutOf({ inputs, vm, disks, accounts, run }: World): Layout {
   return layOut(inputs, vm, disks, accounts, run);
 }
 
+/** The plan of a run in this world. */
 export function planOf(world: World): Plan {
   return makePlan(world.inputs, world.vm, layoutOf(world), world.existing, world.run);
 }
@@ -214,6 +226,7 @@ export function replicasOf(plan: Plan): readonly PlannedReplica[] {
   return plan.disks.flatMap((disk) => disk.replicas);
 }
 
+/** A replica that is copied. */
 export function copied(replica: PlannedReplica): Outcome {
   const lengthBytes = 8 * GIBIBYTE + 512;
   return { kind: 'copied', replica, etag: '"0x2"', lengthBytes, copyId: 'copy-1', seconds: 64 };

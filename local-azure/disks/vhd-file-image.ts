@@ -1,4 +1,4 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { constants, open, type FileHandle } from 'node:fs/promises';
 import type { ByteRange, DiskImage } from '../world.ts';
 import { mergeRanges } from './byte-ranges.ts';
 import { FOOTER_BYTES, readVhdFooter } from './vhd-footer.ts';
@@ -23,7 +23,7 @@ export async function openVhdFile(file: string, fileBytes: number): Promise<Disk
     }
     return {
       sizeBytes,
-      ranges: await scanData(handle, sizeBytes),
+      ranges: await scanData(file, handle, sizeBytes),
       footer,
       read: async (start, end) => {
         await using reader = await open(file);
@@ -36,12 +36,21 @@ export async function openVhdFile(file: string, fileBytes: number): Promise<Disk
   }
 }
 
+/** Reads past the page cache; not every system has it. */
+const { O_DIRECT = 0 } = constants as { readonly O_DIRECT?: number };
+
 /** Node tells nothing of a file's holes, so blocks that are not all zero count as data. */
-async function scanData(handle: FileHandle, sizeBytes: number): Promise<ByteRange[]> {
+async function scanData(file: string, handle: FileHandle, sizeBytes: number): Promise<ByteRange[]> {
+  // Through the page cache, the holes of a big sparse file cost as much memory and time as data would.
+  await using direct = await open(file, constants.O_RDONLY | O_DIRECT).catch(() => undefined);
   const zeros = Buffer.alloc(BLOCK_BYTES);
   const found: ByteRange[] = [];
   for (let start = 0; start < sizeBytes; start += CHUNK_BYTES) {
-    const chunk = await readBytes(handle, start, Math.min(start + CHUNK_BYTES, sizeBytes));
+    const end = Math.min(start + CHUNK_BYTES, sizeBytes);
+    // Not every system reads data in this way into a buffer of any alignment.
+    const chunk =
+      (await (direct && readBytes(direct, start, end).catch(() => undefined))) ??
+      (await readBytes(handle, start, end));
     for (let at = 0; at < chunk.length; at += BLOCK_BYTES) {
       const block = chunk.subarray(at, at + BLOCK_BYTES);
       if (!block.equals(zeros.subarray(0, block.length))) {

@@ -1,5 +1,5 @@
 import type { Capture } from '../capture.ts';
-import type { Finding } from '../checks.ts';
+import type { Finding } from '../checks/check.ts';
 import type { Outcome } from '../copy/transfer.ts';
 import type { Leak } from '../lease.ts';
 import type { DiskKey, Plan } from '../plan.ts';

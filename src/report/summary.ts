@@ -73,7 +73,7 @@ function renderPhases(phases: readonly Phase[]): readonly string[] {
 }
 
 function renderFindings({ findings }: Result): readonly string[] {
-  if (findings.length === 0) return ['### Checks', 'Nothing was found.'].slice(0, 2);
+  if (findings.length === 0) return ['### Checks', 'Nothing was found.'];
   return [
     '### Checks',
     [

@@ -1,0 +1,516 @@
+import { describe, expect, test } from '@jest/globals';
+import { check, type Finding } from '../../src/checks/check.ts';
+import type {
+  BlobState,
+  CopyState,
+  Disk,
+  StorageAccount,
+  VirtualMachine,
+} from '../../src/facts.ts';
+import type { Inputs } from '../../src/inputs.ts';
+import type { DiskKey } from '../../src/plan.ts';
+import type { Survey } from '../../src/survey.ts';
+import { TEBIBYTE } from '../../src/units.ts';
+import {
+  accountOf,
+  blobOf,
+  diskOf,
+  group,
+  inputsOf,
+  layoutOf,
+  replicasOf,
+  planOf,
+  subscriptionId,
+  surveyOf,
+  vmOf,
+  worldOf,
+  type World,
+} from '../support/facts.ts';
+
+/** What a row changes in a right survey. */
+interface Change {
+  readonly inputs?: Partial<Inputs>;
+  readonly vm?: Partial<VirtualMachine>;
+  readonly osDisk?: Partial<Disk>;
+  readonly account?: Partial<StorageAccount>;
+  readonly accounts?: readonly StorageAccount[];
+  readonly existing?: readonly BlobState[];
+  readonly survey?: Partial<Survey>;
+}
+
+function worldWith({ inputs, vm, osDisk, account, accounts, existing = [] }: Change): World {
+  return worldOf({
+    inputs: inputsOf(inputs),
+    vm: vmOf(vm),
+    disks: new Map<DiskKey, Disk>([...worldOf().disks, ['os', diskOf('builder-os', osDisk)]]),
+    accounts: accounts ?? [accountOf('imageswe1', account), accountOf('imageswe2')],
+    existing: new Map(existing.map((blob) => [blob.url, blob])),
+  });
+}
+
+function findingsOf(change: Change): readonly Finding[] {
+  const world = worldWith(change);
+  return check(world.inputs, surveyOf(world, change.survey));
+}
+
+const failed = { kind: 'failed', code: 'AuthorizationFailed', message: 'Not allowed.' } as const;
+const missing = { kind: 'missing' } as const;
+const { osDisk } = vmOf();
+const [dataDisk] = vmOf().dataDisks;
+const specialized = { generalize: 'none' } as const;
+const accountId = accountOf('imageswe1').id;
+const snapshotId = layoutOf(worldOf()).disks[0]?.snapshotId ?? '';
+const tempGroup = group.replace('images', 'temp');
+const plan = { name: 'lts', product: 'server', publisher: 'acme' };
+const where = `in resource group "images" of subscription "${subscriptionId}"`;
+const snapshot = { id: snapshotId, uniqueId: 'u', tags: {}, diskState: undefined };
+
+test('a plain right survey has no findings', () => {
+  expect(findingsOf({})).toEqual([]);
+});
+
+describe('a rule refuses', () => {
+  test.each<readonly [string, string, Change, string]>([
+    [
+      'a VM that does not exist',
+      'vm-present',
+      { survey: { vm: missing } },
+      `VM "builder" ${where} does not exist. Check "vm-name", "resource-group" and "subscription-id".`,
+    ],
+    [
+      'a VM that cannot be read',
+      'vm-present',
+      { survey: { vm: failed } },
+      `VM "builder" ${where} cannot be read: AuthorizationFailed: Not allowed. Check "vm-name", "resource-group" and "subscription-id".`,
+    ],
+    [
+      'a VM that fails without a code',
+      'vm-present',
+      { survey: { vm: { ...failed, code: undefined } } },
+      `VM "builder" ${where} cannot be read: Not allowed. Check "vm-name", "resource-group" and "subscription-id".`,
+    ],
+    [
+      'a VM that is worked on',
+      'vm-settled',
+      { vm: { provisioningState: 'Updating' } },
+      'VM "builder" is in provisioning state "Updating": another operation works on it. Wait for its end and run again.',
+    ],
+    [
+      'a VM that is starting',
+      'vm-in-transition',
+      { vm: { powerState: 'starting' } },
+      'VM "builder" is starting. Wait until it runs or is stopped and run again.',
+    ],
+    [
+      'a VM that is deallocating',
+      'vm-in-transition',
+      { vm: { powerState: 'deallocating' } },
+      'VM "builder" is deallocating. Wait until it runs or is stopped and run again.',
+    ],
+    [
+      'a running VM for a specialized image',
+      'crash-consistent',
+      { inputs: specialized },
+      'VM "builder" is running: with "generalize: none" a snapshot of it is only crash-consistent. Stop it first, or set "source-power: restart" (stopped for the snapshots and started again) or "source-power: keep" (taken as it runs).',
+    ],
+    [
+      'a generalized VM for a specialized image',
+      'generalized-but-specialized-asked',
+      { inputs: specialized, vm: { isGeneralized: true, powerState: 'stopped' } },
+      'VM "builder" is marked generalized: it gives no specialized image. Set "generalize: mark".',
+    ],
+    [
+      'an ephemeral OS disk',
+      'ephemeral-os-disk',
+      { vm: { osDisk: { ...osDisk, isEphemeral: true } } },
+      'VM "builder" has an ephemeral OS disk, which can be neither deallocated nor snapshot. Make the VM anew with a managed OS disk.',
+    ],
+    [
+      'an unmanaged disk',
+      'unmanaged-disk',
+      { vm: { osDisk: { ...osDisk, unmanagedUri: 'https://a/vhds/os.vhd' } } },
+      'Disk "builder-os" of VM "builder" is unmanaged: it is a page blob and has no snapshots. Convert the VM to managed disks (az vm convert).',
+    ],
+    [
+      'a disk that is gone',
+      'disk-present',
+      { survey: { disks: new Map<DiskKey, typeof missing>([[2, missing]]) } },
+      'Disk "lun2" of the VM does not exist. Check that it is still attached.',
+    ],
+    [
+      'a LUN that the VM does not have',
+      'data-disk-lun',
+      { inputs: { dataDisks: [2, 5] } },
+      'VM "builder" has no data disk at LUN "5": it has 2. Correct "data-disks".',
+    ],
+    [
+      'a LUN of a VM without data disks',
+      'data-disk-lun',
+      { inputs: { dataDisks: [0] }, vm: { dataDisks: [] } },
+      'VM "builder" has no data disk at LUN "0": it has no data disks. Correct "data-disks".',
+    ],
+    [
+      'a disk that its guest encrypted',
+      'guest-encryption',
+      { osDisk: { isGuestEncrypted: true } },
+      'Disk "builder-os" is encrypted by Azure Disk Encryption: its VHD would stay encrypted. Decrypt it first (az vm encryption disable).',
+    ],
+    [
+      'an OS disk that the VM tells encrypted',
+      'guest-encryption',
+      { vm: { osDisk: { ...osDisk, isGuestEncrypted: true } } },
+      'Disk "builder-os" is encrypted by Azure Disk Encryption: its VHD would stay encrypted. Decrypt it first (az vm encryption disable).',
+    ],
+    [
+      'a confidential VM',
+      'confidential-vm',
+      { vm: { securityType: 'ConfidentialVM' } },
+      'VM "builder" is a confidential VM: a VHD of its disk does not boot anywhere else. Capture it into a gallery instead.',
+    ],
+    [
+      'a disk larger than a page blob',
+      'disk-size',
+      { osDisk: { sizeBytes: 8 * TEBIBYTE } },
+      'Disk "builder-os" with its VHD footer is larger than 8 TiB, the limit of a page blob. Leave it out with "data-disks".',
+    ],
+    [
+      'an ultra disk',
+      'disk-format',
+      { osDisk: { sku: 'UltraSSD_LRS' } },
+      'Disk "builder-os" (UltraSSD_LRS) is exported as VHDX or by incremental snapshots only, not as a VHD. Leave it out with "data-disks".',
+    ],
+    [
+      'a disk with sectors of 4096 bytes',
+      'disk-format',
+      { osDisk: { logicalSectorSizeBytes: 4096 } },
+      'Disk "builder-os" (Premium_LRS) is exported as VHDX or by incremental snapshots only, not as a VHD. Leave it out with "data-disks".',
+    ],
+    [
+      'a shared disk',
+      'shared-disk',
+      { osDisk: { maxShares: 2 } },
+      'Disk "builder-os" is shared by several VMs: its VHD would not be consistent. Leave it out with "data-disks".',
+    ],
+    [
+      'a disk with an active SAS',
+      'disk-access-open',
+      { osDisk: { diskState: 'ActiveSAS' } },
+      'Disk "builder-os" has an active SAS of somebody else. End it first (az disk revoke-access).',
+    ],
+    [
+      'an account that does not exist',
+      'account-present',
+      { survey: { accounts: [{ asked: 'nowhere', account: missing }] } },
+      `Storage account "nowhere" in subscription "${subscriptionId}" does not exist. Check "storage-accounts"; an account of another subscription is given by its resource ID.`,
+    ],
+    [
+      'accounts that cannot be listed',
+      'account-present',
+      { survey: { accounts: [{ asked: 'x', account: failed }] } },
+      `Storage account "x" in subscription "${subscriptionId}" cannot be read: AuthorizationFailed: Not allowed. Give "storage-accounts" as resource IDs, or grant "Reader" on the subscription.`,
+    ],
+    [
+      'an account for block blobs',
+      'account-kind',
+      { account: { kind: 'BlockBlobStorage' } },
+      'Storage account "imageswe1" has the kind "BlockBlobStorage" and so no page blobs. Take a general-purpose account (StorageV2) without it.',
+    ],
+    [
+      'an account with a hierarchical namespace',
+      'account-kind',
+      { account: { isHnsEnabled: true } },
+      'Storage account "imageswe1" has a hierarchical namespace and so no page blobs. Take a general-purpose account (StorageV2) without it.',
+    ],
+    [
+      'an account that takes few copies',
+      'account-copy-scope',
+      { account: { allowedCopyScope: 'AAD' } },
+      'Storage account "imageswe1" takes copies from "AAD" sources only; disk exports belong to none. Lift "allowedCopyScope" or take another account.',
+    ],
+    [
+      'an account that is worked on',
+      'account-settled',
+      { account: { provisioningState: 'Creating' } },
+      'Storage account "imageswe1" is in provisioning state "Creating". Wait and run again.',
+    ],
+    [
+      'a container without data rights',
+      'container-reachable',
+      {
+        survey: {
+          containers: new Map([
+            [accountId, { ...failed, code: 'AuthorizationPermissionMismatch' }],
+          ]),
+        },
+      },
+      'Container "vhds" of storage account "imageswe1" cannot be read: AuthorizationPermissionMismatch: Not allowed. Grant the identity "Storage Blob Data Contributor" on the account; a new role assignment needs some minutes.',
+    ],
+    [
+      'a container behind a firewall',
+      'container-reachable',
+      {
+        survey: { containers: new Map([[accountId, { ...failed, code: 'AuthorizationFailure' }]]) },
+      },
+      'Container "vhds" of storage account "imageswe1" cannot be read: AuthorizationFailure: Not allowed. The runner must reach the blob endpoint of the account: check its firewall, private endpoints and DNS.',
+    ],
+    [
+      'a blob name with nothing before its end',
+      'blob-name',
+      {
+        inputs: { blobName: '.vhd', copies: { kind: 'replicas', count: 1 }, dataDisks: 'none' },
+        accounts: [accountOf('imageswe1')],
+      },
+      'Blob name ".vhd" has nothing before ".vhd". Change "blob-name".',
+    ],
+    [
+      'names that meet',
+      'blob-name-twice',
+      { inputs: { blobName: '{vm}-{replica}.vhd' } },
+      'Several VHDs would get the same name "https://imageswe1.blob.core.windows.net/vhds/builder-1.vhd". Put {disk} and {replica} into "blob-name".',
+    ],
+    [
+      'a group for snapshots that does not exist',
+      'snapshot-group',
+      {
+        inputs: { snapshotResourceGroup: 'temp' },
+        survey: { snapshotGroup: { id: tempGroup, exists: { kind: 'found', value: false } } },
+      },
+      'Resource group "temp" for the snapshots does not exist. Make it, or correct "snapshot-resource-group".',
+    ],
+    [
+      'a group for snapshots that cannot be read',
+      'snapshot-group',
+      {
+        inputs: { snapshotResourceGroup: 'temp' },
+        survey: { snapshotGroup: { id: tempGroup, exists: failed } },
+      },
+      'Resource group "temp" for the snapshots cannot be read: AuthorizationFailed: Not allowed. Make it, or correct "snapshot-resource-group".',
+    ],
+    [
+      'a snapshot that is there',
+      'snapshot-name',
+      {
+        survey: { snapshots: new Map([[snapshotId, { kind: 'found' as const, value: snapshot }]]) },
+      },
+      'Snapshot "builder-os-0123456789ab" is there already. Delete it if nothing needs it, or run the workflow anew.',
+    ],
+    [
+      'an identity without rights',
+      'permissions',
+      { survey: { permissions: new Map([[vmOf().id, { kind: 'found' as const, value: [] }]]) } },
+      `The identity lacks Microsoft.Compute/virtualMachines/powerOff/action, Microsoft.Compute/virtualMachines/deallocate/action and Microsoft.Compute/virtualMachines/generalize/action on "${vmOf().id}". Grant it a role that has them (docs/permissions.md).`,
+    ],
+  ])('%s', (_name, rule, change, message) => {
+    expect(findingsOf(change)).toEqual([{ rule, level: 'refusal', message }]);
+  });
+
+  test('an identity without data rights, which are named as such', () => {
+    const scope = `${accountId}/blobServices/default/containers/vhds`;
+    const value = [
+      { actions: ['*'], notActions: [], dataActions: ['*'], notDataActions: ['*/delete'] },
+    ];
+    const permissions = new Map([[scope, { kind: 'found' as const, value }]]);
+    expect(findingsOf({ survey: { permissions } })).toEqual([
+      {
+        rule: 'permissions',
+        level: 'refusal',
+        message: `The identity lacks Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete (data action) on "${scope}". Grant it "Storage Blob Data Contributor" there; "Contributor" and "Owner" do not reach blobs.`,
+      },
+    ]);
+  });
+});
+
+describe('a rule warns of', () => {
+  test.each<readonly [string, string, Change, string]>([
+    [
+      'Trusted Launch',
+      'trusted-launch',
+      { vm: { securityType: 'TrustedLaunch' } },
+      'VM "builder" has Trusted Launch: its vTPM and secure boot state are not part of the VHD. The VHD serves generation 2 images of the standard security type or "TrustedLaunchSupported".',
+    ],
+    [
+      'extensions',
+      'extensions',
+      { vm: { extensions: ['A', 'B'] } },
+      'VM "builder" has extensions (A and B): Batch wants images without any. Remove them before the capture.',
+    ],
+    [
+      'a purchase plan',
+      'purchase-plan',
+      { vm: { plan } },
+      'VM "builder" comes from a Marketplace image: who uses the VHD must name its purchase plan "acme:server:lts" (it is in the manifest).',
+    ],
+    [
+      'an account of another region',
+      'region',
+      { account: { location: 'eastus' } },
+      'Storage account "imageswe1" is in "eastus", the VM in "westeurope": copies between regions are slow (7 MB/s was seen) and cost egress.',
+    ],
+    [
+      'accounts that stay empty',
+      'replica-per-account',
+      { inputs: { copies: { kind: 'replicas', count: 1 } } },
+      'Only 1 of 2 storage accounts get a VHD of the OS disk. Ask for more with "replicas" or "pool-nodes", or name fewer accounts.',
+    ],
+    [
+      'permissions that cannot be read',
+      'permissions-unknown',
+      { survey: { permissions: new Map([['/scope', failed]]) } },
+      'The identity\'s permissions on "/scope" cannot be read, so they were not checked beforehand.',
+    ],
+  ])('%s', (_name, rule, change, message) => {
+    expect(findingsOf(change)).toEqual([{ rule, level: 'warning', message }]);
+  });
+});
+
+describe('nothing is found of', () => {
+  const notAsked = {
+    dataDisks: [{ ...(dataDisk ?? { ...osDisk, lun: 2 }), unmanagedUri: 'https://x' }],
+  };
+  test.each<readonly [string, Change]>([
+    ['a VM whose last operation failed', { vm: { provisioningState: 'Failed' } }],
+    ['a running VM that is kept as it runs', { inputs: { ...specialized, sourcePower: 'keep' } }],
+    ['a running VM that is started again', { inputs: { ...specialized, sourcePower: 'restart' } }],
+    [
+      'a stopped VM for a specialized image',
+      { inputs: specialized, vm: { powerState: 'stopped' } },
+    ],
+    [
+      'a generalized VM for a generalized image',
+      { vm: { isGeneralized: true, powerState: 'stopped' } },
+    ],
+    ['an unmanaged disk that is left out', { inputs: { dataDisks: 'none' }, vm: notAsked }],
+    ['LUNs that are there', { inputs: { dataDisks: [2] } }],
+    ['a disk that just fits', { osDisk: { sizeBytes: 8 * TEBIBYTE - 512 } }],
+    ['a disk that one VM has', { osDisk: { diskState: 'Reserved' } }],
+    ['an account of the first kind', { account: { kind: 'Storage' } }],
+    [
+      'a container that is missing: it is made',
+      { survey: { containers: new Map([[accountId, missing]]) } },
+    ],
+    [
+      'a group for snapshots that exists',
+      {
+        inputs: { snapshotResourceGroup: 'temp' },
+        survey: { snapshotGroup: { id: tempGroup, exists: { kind: 'found', value: true } } },
+      },
+    ],
+    [
+      'permissions that say nothing of data',
+      {
+        survey: {
+          permissions: new Map([
+            [
+              `${accountId}/blobServices/default/containers/vhds`,
+              {
+                kind: 'found' as const,
+                value: [
+                  { actions: ['*'], notActions: [], dataActions: undefined, notDataActions: [] },
+                ],
+              },
+            ],
+          ]),
+        },
+      },
+    ],
+  ])('%s', (_name, change) => {
+    expect(findingsOf(change)).toEqual([]);
+  });
+
+  test('a VM that is not there but this', () => {
+    const survey = { vm: missing, disks: new Map(), layout: { disks: [] } };
+    expect(findingsOf({ survey }).map(({ rule }) => rule)).toEqual(['vm-present']);
+  });
+});
+
+describe('with blobs that are there', () => {
+  const [os1, os2, os3, data] = replicasOf(planOf(worldOf())).map(({ url }) => url);
+  const url = os1 ?? '';
+  const all = [os1, os2, os3].map((each) => blobOf(each ?? ''));
+  const dataBlob = blobOf(data ?? '', { lengthBytes: 4 * 1024 ** 3 + 512 });
+  const pending: CopyState = {
+    id: 'c',
+    status: 'pending',
+    description: undefined,
+    copiedBytes: 0,
+    totalBytes: 1,
+  };
+  const overwrite = { ifExists: 'overwrite' } as const;
+  const skip = { ifExists: 'skip' } as const;
+  const length = 8 * 1024 ** 3 + 512;
+  test.each<readonly [string, Partial<Inputs>, readonly BlobState[], readonly string[]]>([
+    [
+      'fail refuses each',
+      {},
+      [blobOf(url)],
+      [
+        `Blob "${url}" exists. Choose another "blob-name", or set "if-exists" to "skip" or "overwrite".`,
+      ],
+    ],
+    ['overwrite takes a page blob', overwrite, [blobOf(url)], []],
+    [
+      'overwrite refuses a leased one',
+      overwrite,
+      [blobOf(url, { isLeased: true })],
+      [`Blob "${url}" is leased and cannot be overwritten. Break the lease first.`],
+    ],
+    [
+      'overwrite refuses one that is written',
+      overwrite,
+      [blobOf(url, { copy: pending })],
+      [`Blob "${url}" is the destination of a pending copy. Wait for its end or abort it first.`],
+    ],
+    [
+      'overwrite refuses another type',
+      overwrite,
+      [blobOf(url, { blobType: 'BlockBlob' })],
+      [`Blob "${url}" is of type "BlockBlob", which no VHD can overwrite. Delete it first.`],
+    ],
+    ['skip takes a whole set', skip, [...all, dataBlob], []],
+    [
+      'skip takes copies that succeeded',
+      skip,
+      [...all.map((blob) => ({ ...blob, copy: { ...pending, status: 'success' } })), dataBlob],
+      [],
+    ],
+    [
+      'skip refuses a part of the set',
+      skip,
+      [blobOf(url)],
+      [
+        `Blob "${url}" exists, but other VHDs of the set do not: a set with VHDs of different moments is not one image. Delete it, or set "if-exists: overwrite".`,
+      ],
+    ],
+    [
+      'skip refuses another length',
+      skip,
+      [...all, { ...dataBlob, lengthBytes: 512 }],
+      [
+        `Blob "${data ?? ''}" exists, but is no finished VHD of this disk (PageBlob, 512 bytes instead of ${4 * 1024 ** 3 + 512}). Delete it, or set "if-exists: overwrite".`,
+      ],
+    ],
+    [
+      'skip refuses another type',
+      skip,
+      [...all.slice(1), blobOf(url, { blobType: 'BlockBlob' }), dataBlob],
+      [
+        `Blob "${url}" exists, but is no finished VHD of this disk (BlockBlob, ${length} bytes instead of ${length}). Delete it, or set "if-exists: overwrite".`,
+      ],
+    ],
+    [
+      'skip refuses a copy that has not ended',
+      skip,
+      [...all.slice(1), blobOf(url, { copy: pending }), dataBlob],
+      [
+        `Blob "${url}" exists, but is no finished VHD of this disk (PageBlob, ${length} bytes instead of ${length}). Delete it, or set "if-exists: overwrite".`,
+      ],
+    ],
+  ])('%s', (_name, inputs, existing, messages) => {
+    const expected = messages.map((message) => ({
+      rule: 'blob-exists',
+      level: 'refusal',
+      message,
+    }));
+    expect(findingsOf({ inputs, existing })).toEqual(expected);
+  });
+});

@@ -1,0 +1,180 @@
+import { describe, expect, test } from '@jest/globals';
+import { closeLease, describeLeak, Leases, type Lease, type Release } from '../../src/lease.ts';
+import { sas, signature } from '../support/facts.ts';
+import { literalJournal, literalLog } from '../support/literal-ports.ts';
+
+const snapshot: Lease = { kind: 'snapshot', id: '/s/os', key: 'k' };
+const secondSnapshot: Lease = { kind: 'snapshot', id: '/s/lun0', key: 'k' };
+const grant: Lease = { kind: 'grant', id: '/s/os', key: 'k' };
+const blob: Lease = { kind: 'blob', url: 'https://a/vhds/x.vhd', key: 'k' };
+const stopped: Lease = { kind: 'stopped-vm', id: '/vm' };
+
+/** Leases whose journal and release write into one list. */
+function rig(fails: (lease: Lease) => boolean = () => false): {
+  leases: Leases;
+  events: string[];
+  log: ReturnType<typeof literalLog>;
+} {
+  const events: string[] = [];
+  const log = literalLog();
+  const release: Release = async (lease) => {
+    events.push(`begin ${nameOf(lease)}`);
+    await Promise.resolve();
+    if (fails(lease)) throw new Error(`${sas} says no`);
+    events.push(`end ${nameOf(lease)}`);
+  };
+  return { leases: new Leases(literalJournal(events), release, log), events, log };
+}
+
+function nameOf(lease: Lease): string {
+  return `${lease.kind} ${lease.kind === 'blob' ? lease.url : lease.id}`;
+}
+
+function hold(leases: Leases, ...all: readonly Lease[]): Promise<unknown> {
+  return Promise.all(all.map((lease) => leases.hold(lease, () => Promise.resolve())));
+}
+
+describe('a lease', () => {
+  test('is written down before it is acquired, and gives what was acquired', async () => {
+    const { leases, events } = rig();
+    const value = await leases.hold(snapshot, () => {
+      events.push('acquire');
+      return Promise.resolve('value');
+    });
+    expect(value).toBe('value');
+    expect(events).toEqual([`open ${JSON.stringify(snapshot)}`, 'acquire']);
+  });
+
+  test('is held also when acquiring it failed: the request may have succeeded', async () => {
+    const { leases, events } = rig();
+    const failure = new Error('timed out');
+    await expect(leases.hold(snapshot, () => Promise.reject(failure))).rejects.toBe(failure);
+    await leases[Symbol.asyncDispose]();
+    expect(events).toContain('end snapshot /s/os');
+  });
+
+  test('is written down as closed only after its end', async () => {
+    const { leases, events } = rig();
+    await hold(leases, snapshot);
+    await leases.release(snapshot);
+    expect(events.slice(1)).toEqual([
+      'begin snapshot /s/os',
+      'end snapshot /s/os',
+      `close ${JSON.stringify(snapshot)}`,
+    ]);
+  });
+
+  test('is closed once', async () => {
+    const { leases, events } = rig();
+    await hold(leases, snapshot);
+    await Promise.all([leases.release(snapshot), leases.release(snapshot)]);
+    await leases[Symbol.asyncDispose]();
+    expect(events.filter((event) => event === 'begin snapshot /s/os')).toHaveLength(1);
+  });
+
+  test('that is kept is closed in the journal and not in Azure', async () => {
+    const { leases, events } = rig();
+    await hold(leases, snapshot);
+    leases.keep(snapshot);
+    leases.keep(snapshot);
+    await leases[Symbol.asyncDispose]();
+    expect(events.slice(1)).toEqual([`close ${JSON.stringify(snapshot)}`]);
+  });
+
+  test('that is amended is closed as amended, and the journal never loses it', async () => {
+    const { leases, events } = rig();
+    const amended = { ...blob, copyId: 'c' };
+    await hold(leases, blob);
+    leases.amend(blob, amended);
+    expect(events.slice(1)).toEqual([
+      `open ${JSON.stringify(amended)}`,
+      `close ${JSON.stringify(blob)}`,
+    ]);
+    await leases.release(blob);
+    expect(events).toHaveLength(3);
+    await leases.release(amended);
+    expect(events.at(-1)).toBe(`close ${JSON.stringify(amended)}`);
+  });
+
+  test('that is not held cannot be amended or released', async () => {
+    const { leases, events } = rig();
+    leases.amend(blob, { ...blob, copyId: 'c' });
+    await leases.release(blob);
+    expect(events).toEqual([]);
+  });
+});
+
+describe('disposal', () => {
+  test('closes newest first, and leases of one kind in a row together', async () => {
+    const { leases, events } = rig();
+    await hold(leases, stopped, snapshot, secondSnapshot, grant);
+    await leases[Symbol.asyncDispose]();
+    expect(events.filter((event) => /^(begin|end)/.test(event))).toEqual([
+      'begin grant /s/os',
+      'end grant /s/os',
+      'begin snapshot /s/os',
+      'begin snapshot /s/lun0',
+      'end snapshot /s/os',
+      'end snapshot /s/lun0',
+      'begin stopped-vm /vm',
+      'end stopped-vm /vm',
+    ]);
+  });
+
+  test('does not throw when a release does, goes on, and keeps the leak open in the journal', async () => {
+    const { leases, events } = rig((lease) => lease === grant);
+    await hold(leases, snapshot, grant);
+    await leases[Symbol.asyncDispose]();
+    expect(events).toContain('end snapshot /s/os');
+    expect(events).not.toContain(`close ${JSON.stringify(grant)}`);
+    expect(leases.leaks.map(({ lease }) => lease)).toEqual([grant]);
+    await leases[Symbol.asyncDispose]();
+    expect(leases.leaks).toHaveLength(1);
+  });
+
+  test('of nothing does nothing', async () => {
+    const { leases, events } = rig();
+    await leases[Symbol.asyncDispose]();
+    expect(events).toEqual([]);
+    expect(leases.leaks).toEqual([]);
+  });
+});
+
+describe('a leak', () => {
+  test.each<readonly [Lease, string, string]>([
+    [snapshot, 'snapshot "/s/os"', 'az snapshot delete --ids "/s/os"'],
+    [grant, 'read access to snapshot "/s/os"', 'az snapshot revoke-access --ids "/s/os"'],
+    [
+      blob,
+      'unfinished blob "https://a/vhds/x.vhd"',
+      'az storage blob delete --auth-mode login --blob-url "https://a/vhds/x.vhd"',
+    ],
+    [stopped, 'the stop of VM "/vm", which ran before', 'az vm start --ids "/vm"'],
+  ])('of %j names the thing and the command, and no SAS', async (lease, what, command) => {
+    const log = literalLog();
+    const leak = await closeLease(lease, () => Promise.reject(new Error(`${sas} says no`)), log);
+    if (leak === undefined) throw new Error('no leak');
+    expect(leak.command).toBe(command);
+    const line = describeLeak(leak);
+    expect(line.startsWith(`Could not close ${what}: `)).toBe(true);
+    expect(line.endsWith(` Do it with: ${command}`)).toBe(true);
+    expect(line).not.toContain(signature);
+    expect(log.lines).toEqual([]);
+  });
+
+  test('is none when the release succeeds, which the debug log tells', async () => {
+    const log = literalLog();
+    expect(await closeLease(stopped, () => Promise.resolve(), log)).toBeUndefined();
+    expect(log.lines).toEqual(['debug: Closed the stop of VM "/vm", which ran before.']);
+  });
+
+  test('is not caused by a cancelled run: a release has a signal of its own', async () => {
+    let wasAborted: boolean | undefined;
+    const release: Release = (_lease, signal) => {
+      wasAborted = signal.aborted;
+      return Promise.resolve();
+    };
+    await closeLease(snapshot, release, literalLog());
+    expect(wasAborted).toBe(false);
+  });
+});

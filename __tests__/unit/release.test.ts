@@ -1,0 +1,206 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Azure } from '../../src/azure/session.ts';
+import type { BlobState, CopyState, Snapshot, VirtualMachine } from '../../src/facts.ts';
+import type { Lease } from '../../src/lease.ts';
+import { createRelease } from '../../src/release.ts';
+import { blobOf, vmOf } from '../support/facts.ts';
+import { literalClock } from '../support/literal-ports.ts';
+
+const url = 'https://a.blob.core.windows.net/vhds/x.vhd';
+const ours = { 'vm-to-vhd-key': 'k' };
+const ourMetadata = { vmtovhd_key: 'k' };
+const pending: CopyState = {
+  id: 'copy',
+  status: 'pending',
+  description: undefined,
+  copiedBytes: 1,
+  totalBytes: 2,
+};
+
+interface Things {
+  readonly snapshot?: Snapshot;
+  readonly vm?: VirtualMachine;
+  /** What each look at the blob finds in turn; the last one stays. */
+  readonly blobs?: readonly (BlobState | undefined)[];
+  /** What deleting the snapshot meets in turn, before it succeeds. */
+  readonly refusals?: readonly Error[];
+}
+
+/** Closes a lease among these things, and tells what was changed. */
+async function close(
+  lease: Lease,
+  { snapshot, vm, blobs = [], refusals = [] }: Things,
+  changes: string[] = [],
+): Promise<readonly string[]> {
+  const refused = refusals.values();
+  const change =
+    (verb: string) =>
+    (...parts: readonly unknown[]): Promise<never> => {
+      changes.push([verb, ...parts.slice(0, -1)].join(' '));
+      return Promise.resolve() as Promise<never>;
+    };
+  let looks = 0;
+  const azure: Pick<Azure, 'compute' | 'blobs'> = {
+    compute: {
+      getSnapshot: () => Promise.resolve(snapshot),
+      getVm: () => Promise.resolve(vm),
+      getDisk: change('getDisk'),
+      powerOff: change('powerOff'),
+      deallocate: change('deallocate'),
+      start: change('start'),
+      generalize: change('generalize'),
+      createSnapshot: change('createSnapshot'),
+      grantRead: change('grantRead'),
+      revokeAccess: change('revokeAccess'),
+      deleteSnapshot: async (...parts) => {
+        await change('deleteSnapshot')(...parts);
+        const { value } = refused.next();
+        if (value !== undefined) throw value;
+      },
+    },
+    blobs: {
+      containerState: change('containerState'),
+      createContainer: change('createContainer'),
+      blobState: () => Promise.resolve(blobs[Math.min(looks++, blobs.length - 1)]),
+      startCopy: change('startCopy'),
+      abortCopy: change('abortCopy'),
+      setMetadata: change('setMetadata'),
+      deleteBlob: change('deleteBlob'),
+      readTail: change('readTail'),
+    },
+  };
+  await createRelease(azure, literalClock())(lease, new AbortController().signal);
+  return changes;
+}
+
+function snapshotWith(tags: Readonly<Record<string, string>>): Snapshot {
+  return { id: '/s', uniqueId: 'u', tags, diskState: undefined };
+}
+
+describe('snapshots and grants', () => {
+  const snapshot: Lease = { kind: 'snapshot', id: '/s', key: 'k' };
+  const grant: Lease = { kind: 'grant', id: '/s', key: 'k' };
+  test.each<readonly [string, Lease, Things, readonly string[]]>([
+    [
+      'a snapshot of the run is deleted',
+      snapshot,
+      { snapshot: snapshotWith(ours) },
+      ['deleteSnapshot /s'],
+    ],
+    [
+      'a grant on a snapshot of the run is revoked',
+      grant,
+      { snapshot: snapshotWith(ours) },
+      ['revokeAccess /s'],
+    ],
+    [
+      'a snapshot of another run is not touched',
+      snapshot,
+      { snapshot: snapshotWith({ 'vm-to-vhd-key': 'other' }) },
+      [],
+    ],
+    ['a snapshot without tags is not touched', snapshot, { snapshot: snapshotWith({}) }, []],
+    [
+      'a grant on a snapshot of another run is not touched',
+      grant,
+      { snapshot: snapshotWith({}) },
+      [],
+    ],
+    ['a snapshot that is gone is nothing to do', snapshot, {}, []],
+    ['a grant on a snapshot that is gone is nothing to do', grant, {}, []],
+  ])('%s', async (_name, lease, things, expected) => {
+    expect(await close(lease, things)).toEqual(expected);
+  });
+});
+
+describe('a snapshot that is busy', () => {
+  const lease: Lease = { kind: 'snapshot', id: '/s', key: 'k' };
+  const snapshot = snapshotWith(ours);
+  const busy = Object.assign(new Error('busy'), { statusCode: 409 });
+  const [revoke, remove] = ['revokeAccess /s', 'deleteSnapshot /s'];
+
+  test('is revoked once more before it is deleted again', async () => {
+    expect(await close(lease, { snapshot, refusals: [busy, busy] })).toEqual([
+      ...[remove, revoke],
+      ...[remove, revoke],
+      remove,
+    ]);
+  });
+
+  test('for ever is given up', async () => {
+    const refusals = Array.from({ length: 50 }, () => busy);
+    await expect(close(lease, { snapshot, refusals })).rejects.toBe(busy);
+  });
+
+  test('is told from one that may not be deleted, which is not tried again', async () => {
+    const changes: string[] = [];
+    const denied = Object.assign(new Error('denied'), { statusCode: 403 });
+    await expect(close(lease, { snapshot, refusals: [denied] }, changes)).rejects.toBe(denied);
+    expect(changes).toEqual([remove]);
+  });
+});
+
+describe('blobs', () => {
+  const lease: Lease = { kind: 'blob', url, key: 'k' };
+  const copying: Lease = { ...lease, copyId: 'copy' };
+  const left = blobOf(url, { metadata: ourMetadata, etag: '"left"', lengthBytes: 0 });
+  const [abort, remove] = [`abortCopy ${url} copy`, `deleteBlob ${url} "left"`];
+  test.each<readonly [string, Lease, Things['blobs'], readonly string[]]>([
+    ['one with the key of the run is deleted by its ETag', lease, [left], [remove]],
+    [
+      'a pending copy is aborted before, and the new ETag counts',
+      copying,
+      [blobOf(url, { metadata: ourMetadata, copy: pending }), left],
+      [abort, remove],
+    ],
+    [
+      'the destination of the own copy is known by its copy ID alone',
+      copying,
+      [
+        blobOf(url, { copy: pending }),
+        { ...left, metadata: {}, copy: { ...pending, status: 'aborted' } },
+      ],
+      [abort, remove],
+    ],
+    [
+      'one of another run is not touched',
+      lease,
+      [blobOf(url, { metadata: { vmtovhd_key: 'other' } })],
+      [],
+    ],
+    ['one of somebody else is not touched', copying, [blobOf(url)], []],
+    [
+      'the pending copy of somebody else is not aborted',
+      copying,
+      [blobOf(url, { copy: { ...pending, id: 'other' } })],
+      [],
+    ],
+    ['a copy ID that is not known matches nothing', lease, [blobOf(url, { copy: pending })], []],
+    [
+      'one that is replaced after the abort is not deleted',
+      copying,
+      [blobOf(url, { metadata: ourMetadata, copy: pending }), blobOf(url)],
+      [abort],
+    ],
+    [
+      'one that is gone after the abort is nothing more to do',
+      copying,
+      [blobOf(url, { metadata: ourMetadata, copy: pending }), undefined],
+      [abort],
+    ],
+    ['one that is gone is nothing to do', copying, [undefined], []],
+  ])('%s', async (_name, blob, blobs, expected) => {
+    expect(await close(blob, blobs === undefined ? {} : { blobs })).toEqual(expected);
+  });
+});
+
+describe('a VM that ran before', () => {
+  const lease: Lease = { kind: 'stopped-vm', id: '/vm' };
+  test.each<readonly [string, Things, readonly string[]]>([
+    ['is started again', { vm: vmOf({ powerState: 'stopped' }) }, ['start /vm']],
+    ['that runs is left alone', { vm: vmOf({ powerState: 'running' }) }, []],
+    ['that is gone is nothing to do', {}, []],
+  ])('%s', async (_name, things, expected) => {
+    expect(await close(lease, things)).toEqual(expected);
+  });
+});

@@ -1,0 +1,107 @@
+import { countReplicas } from '../plan.ts';
+import { notFound, reasonOf } from './lookups.ts';
+import type { Rule } from './rule.ts';
+
+const storage = 'https://learn.microsoft.com/azure/storage';
+const storageApi = 'https://learn.microsoft.com/rest/api/storageservices';
+/** Kinds of account that have page blobs. */
+const pageBlobKinds = ['Storage', 'StorageV2'];
+
+/** Rules on the storage accounts. */
+export const accountRules: readonly Rule[] = [
+  {
+    id: 'account-present',
+    level: 'refusal',
+    source: 'https://learn.microsoft.com/rest/api/storagerp/storage-accounts',
+    look: ({ survey, inputs }) =>
+      survey.accounts.flatMap(({ asked, account }) =>
+        notFound(
+          account,
+          `Storage account "${asked}" in subscription "${inputs.vm.subscriptionId}"`,
+          account.kind === 'failed'
+            ? 'Give "storage-accounts" as resource IDs, or grant "Reader" on the subscription.'
+            : 'Check "storage-accounts"; an account of another subscription is given by its resource ID.',
+        ),
+      ),
+  },
+  {
+    id: 'account-kind',
+    level: 'refusal',
+    source: `${storage}/common/storage-account-overview`,
+    look: ({ accounts }) =>
+      accounts
+        .filter(({ kind, isHnsEnabled }) => !pageBlobKinds.includes(kind) || isHnsEnabled)
+        .map(({ name, kind, isHnsEnabled }) => {
+          const why = isHnsEnabled ? 'a hierarchical namespace' : `the kind "${kind}"`;
+          return `Storage account "${name}" has ${why} and so no page blobs. Take a general-purpose account (StorageV2) without it.`;
+        }),
+  },
+  {
+    id: 'account-copy-scope',
+    level: 'refusal',
+    source: `${storage}/common/security-restrict-copy-operations`,
+    look: ({ accounts }) =>
+      accounts
+        .filter(({ allowedCopyScope }) => allowedCopyScope !== undefined)
+        .map(
+          ({ name, allowedCopyScope = '' }) =>
+            `Storage account "${name}" takes copies from "${allowedCopyScope}" sources only; disk exports belong to none. Lift "allowedCopyScope" or take another account.`,
+        ),
+  },
+  {
+    id: 'account-settled',
+    level: 'refusal',
+    source: 'https://learn.microsoft.com/rest/api/storagerp/storage-accounts/get-properties',
+    look: ({ accounts }) =>
+      accounts
+        .filter(({ provisioningState }) => provisioningState !== 'Succeeded')
+        .map(
+          ({ name, provisioningState }) =>
+            `Storage account "${name}" is in provisioning state "${provisioningState}". Wait and run again.`,
+        ),
+  },
+  {
+    id: 'container-reachable',
+    level: 'refusal',
+    source: `${storageApi}/get-container-properties`,
+    look: ({ survey, accounts, inputs }) =>
+      accounts.flatMap(({ id, name }) => {
+        const container = survey.containers.get(id);
+        if (container?.kind !== 'failed') return [];
+        const what = `Container "${inputs.container}" of storage account "${name}" cannot be read`;
+        return [`${what}: ${reasonOf(container)}. ${dataPlaneRemedy(container.code)}`];
+      }),
+  },
+  {
+    id: 'region',
+    level: 'warning',
+    source: `${storageApi}/copy-blob`,
+    look: ({ vm, accounts }) =>
+      accounts
+        .filter(({ location }) => vm !== undefined && location !== vm.location)
+        .map(
+          ({ name, location }) =>
+            `Storage account "${name}" is in "${location}", the VM in "${vm?.location ?? ''}": copies between regions are slow (7 MB/s was seen) and cost egress.`,
+        ),
+  },
+  {
+    id: 'replica-per-account',
+    level: 'warning',
+    source: 'https://learn.microsoft.com/azure/batch/batch-custom-images',
+    look: ({ vm, inputs, accounts }) => {
+      if (vm === undefined || accounts.length === 0) return [];
+      const count = countReplicas(inputs.copies, vm.osType);
+      return count < accounts.length
+        ? [
+            `Only ${count} of ${accounts.length} storage accounts get a VHD of the OS disk. Ask for more with "replicas" or "pool-nodes", or name fewer accounts.`,
+          ]
+        : [];
+    },
+  },
+];
+
+function dataPlaneRemedy(code: string | undefined): string {
+  return code === 'AuthorizationPermissionMismatch'
+    ? 'Grant the identity "Storage Blob Data Contributor" on the account; a new role assignment needs some minutes.'
+    : 'The runner must reach the blob endpoint of the account: check its firewall, private endpoints and DNS.';
+}

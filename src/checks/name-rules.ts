@@ -1,0 +1,125 @@
+import { blobNameProblem } from '../blob-name.ts';
+import { requireResourceId } from '../resource-id.ts';
+import { VHD_FOOTER_BYTES } from '../vhd.ts';
+import { notFound } from './lookups.ts';
+import type { Facts, Rule } from './rule.ts';
+
+const storageApi = 'https://learn.microsoft.com/rest/api/storageservices';
+
+/** Rules on the names of blobs and snapshots. */
+export const nameRules: readonly Rule[] = [
+  {
+    id: 'blob-name',
+    level: 'refusal',
+    source: `${storageApi}/naming-and-referencing-containers--blobs--and-metadata`,
+    look: ({ layout }) =>
+      layout.disks.flatMap((disk) =>
+        disk.replicas.flatMap(({ blobName }) => {
+          const problem = blobNameProblem(blobName);
+          return problem === undefined
+            ? []
+            : [`Blob name "${blobName}" ${problem}. Change "blob-name".`];
+        }),
+      ),
+  },
+  {
+    id: 'blob-name-twice',
+    level: 'refusal',
+    source: `${storageApi}/naming-and-referencing-containers--blobs--and-metadata`,
+    look: ({ layout }) => {
+      const urls = layout.disks.flatMap((disk) => disk.replicas.map(({ url }) => url));
+      const twice = new Set(urls.filter((url, index) => urls.indexOf(url) !== index));
+      return [...twice].map(
+        (url) =>
+          `Several VHDs would get the same name "${url}". Put {disk} and {replica} into "blob-name".`,
+      );
+    },
+  },
+  {
+    id: 'blob-exists',
+    level: 'refusal',
+    source: `${storageApi}/copy-blob`,
+    look: lookAtExistingBlobs,
+  },
+  {
+    id: 'snapshot-group',
+    level: 'refusal',
+    source: 'https://learn.microsoft.com/rest/api/resources/resource-groups/get',
+    look: ({ survey, inputs }) => {
+      const name = inputs.snapshotResourceGroup ?? '';
+      const exists = survey.snapshotGroup?.exists;
+      if (exists === undefined) return [];
+      const missing = exists.kind === 'found' && !exists.value;
+      return notFound(
+        missing ? { kind: 'missing' } : exists,
+        `Resource group "${name}" for the snapshots`,
+        'Make it, or correct "snapshot-resource-group".',
+      );
+    },
+  },
+  {
+    id: 'snapshot-name',
+    level: 'refusal',
+    source: 'https://learn.microsoft.com/rest/api/compute/snapshots/create-or-update',
+    look: ({ survey }) =>
+      [...survey.snapshots]
+        .filter(([, snapshot]) => snapshot.kind === 'found')
+        .map(
+          ([id]) =>
+            `Snapshot "${requireResourceId(id).name}" is there already. Delete it if nothing needs it, or run the workflow anew.`,
+        ),
+  },
+];
+
+/** With `skip` it is all or none: VHDs of one image set must come from the same snapshots. */
+function lookAtExistingBlobs({ survey, inputs, layout }: Facts): readonly string[] {
+  const replicas = layout.disks.flatMap((disk) =>
+    disk.replicas.map((replica) => ({
+      ...replica,
+      lengthBytes: disk.sizeBytes + VHD_FOOTER_BYTES,
+    })),
+  );
+  const present = replicas.flatMap((replica) => {
+    const blob = survey.blobs.get(replica.url);
+    return blob?.kind === 'found' ? [{ ...replica, blob: blob.value }] : [];
+  });
+  return present.flatMap(({ url, blob, lengthBytes }) => {
+    const what = `Blob "${url}"`;
+    if (inputs.ifExists === 'fail') {
+      return [
+        `${what} exists. Choose another "blob-name", or set "if-exists" to "skip" or "overwrite".`,
+      ];
+    }
+    if (inputs.ifExists === 'overwrite') {
+      if (blob.isLeased)
+        return [`${what} is leased and cannot be overwritten. Break the lease first.`];
+      if (blob.copy?.status === 'pending') {
+        return [
+          `${what} is the destination of a pending copy. Wait for its end or abort it first.`,
+        ];
+      }
+      return blob.blobType === 'PageBlob'
+        ? []
+        : [`${what} is of type "${blob.blobType}", which no VHD can overwrite. Delete it first.`];
+    }
+    if (present.length < replicas.length) {
+      return [
+        `${what} exists, but other VHDs of the set do not: a set with VHDs of different moments is not one image. Delete it, or set "if-exists: overwrite".`,
+      ];
+    }
+    if (
+      blob.blobType !== 'PageBlob' ||
+      blob.lengthBytes !== lengthBytes ||
+      isUnfinished(blob.copy?.status)
+    ) {
+      return [
+        `${what} exists, but is no finished VHD of this disk (${blob.blobType}, ${blob.lengthBytes} bytes instead of ${lengthBytes}). Delete it, or set "if-exists: overwrite".`,
+      ];
+    }
+    return [];
+  });
+}
+
+function isUnfinished(copyStatus: string | undefined): boolean {
+  return copyStatus !== undefined && copyStatus !== 'success';
+}

@@ -1,0 +1,50 @@
+import { listOf } from '../errors.ts';
+import { isGranted, requiredPermissions, type Requirement } from '../permissions.ts';
+import type { Facts, Rule } from './rule.ts';
+
+/** Rules on what the identity may do. */
+export const permissionRules: readonly Rule[] = [
+  {
+    id: 'permissions',
+    level: 'refusal',
+    source: 'https://learn.microsoft.com/azure/role-based-access-control/custom-roles',
+    look: lookAtPermissions,
+  },
+  {
+    id: 'permissions-unknown',
+    level: 'warning',
+    source: 'https://learn.microsoft.com/rest/api/authorization/permissions',
+    look: ({ survey }) =>
+      [...survey.permissions]
+        .filter(([, permissions]) => permissions.kind !== 'found')
+        .map(
+          ([scope]) =>
+            `The identity's permissions on "${scope}" cannot be read, so they were not checked beforehand.`,
+        ),
+  },
+];
+
+function lookAtPermissions({ survey, inputs, vm, layout }: Facts): readonly string[] {
+  if (vm === undefined) return [];
+  const missing = new Map<string, Requirement[]>();
+  for (const requirement of requiredPermissions(inputs, vm, layout)) {
+    const permissions = survey.permissions.get(requirement.scope);
+    if (permissions?.kind !== 'found') continue;
+    if (isGranted(requirement, permissions.value) !== false) continue;
+    missing.set(requirement.scope, [...(missing.get(requirement.scope) ?? []), requirement]);
+  }
+  return [...missing].map(
+    ([scope, rights]) =>
+      `The identity lacks ${listOf(rights.map(nameRight))} on "${scope}". ${remedyForRights(rights)}`,
+  );
+}
+
+function nameRight({ kind, name }: Requirement): string {
+  return kind === 'action' ? name : `${name} (data action)`;
+}
+
+function remedyForRights(rights: readonly Requirement[]): string {
+  return rights.every(({ kind }) => kind === 'dataAction')
+    ? 'Grant it "Storage Blob Data Contributor" there; "Contributor" and "Owner" do not reach blobs.'
+    : 'Grant it a role that has them (docs/permissions.md).';
+}
