@@ -6,6 +6,7 @@ export interface LiteralClock extends Clock {
   readonly pauses: readonly number[];
 }
 
+/** Begins at a time in milliseconds. */
 export function literalClock(start = 0): LiteralClock {
   let time = start;
   const pauses: number[] = [];
@@ -26,6 +27,7 @@ export interface LiteralLog extends Log {
   readonly lines: readonly string[];
 }
 
+/** Runs the tasks of groups at once. */
 export function literalLog(): LiteralLog {
   const lines: string[] = [];
   const keep =
