@@ -16,12 +16,16 @@ export function fillBlobName(template: string, parts: BlobNameParts): string {
   );
 }
 
+/** Azure's limit of 1024 characters, less what the name of a draft beside it needs. */
+const MAX_NAME = 1000;
+
 /**
  * What Azure refuses in a blob name, or undefined.
  * https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
  */
 export function blobNameProblem(name: string): string | undefined {
-  if (name.length > 1024) return `has ${name.length} characters; at most 1024 are allowed`;
+  if (name.length > MAX_NAME)
+    return `has ${name.length} characters; at most ${MAX_NAME} are allowed`;
   if (name === '.vhd') return 'has nothing before ".vhd"';
   return undefined;
 }

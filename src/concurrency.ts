@@ -1,5 +1,4 @@
 import pLimit from 'p-limit';
-import { isAbort } from './errors.ts';
 
 /** Items worked on at once. */
 const AT_ONCE = 16;
@@ -62,5 +61,11 @@ function resultsOf<R>(
 
 /** A sibling that stopped because it was told to. */
 function isStopped(failure: unknown): boolean {
-  return isAbort(failure) || (failure instanceof Error && isAbort(failure.cause));
+  const names =
+    failure instanceof Error ? [failure.name, nameOf(failure.cause)] : [nameOf(failure)];
+  return names.includes('AbortError');
+}
+
+function nameOf(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && 'name' in value ? value.name : undefined;
 }

@@ -29,8 +29,7 @@ export function azureFailure(error: unknown): AzureFailure {
   const details = isRecord(fields['details']) ? fields['details'] : {};
   const code = text(details['errorCode']) ?? text(fields['code']) ?? text(details['code']);
   const status = typeof fields['statusCode'] === 'number' ? fields['statusCode'] : undefined;
-  const message = error instanceof Error ? error.message : String(error);
-  return { code, status, message: firstLine(redact(message)) };
+  return { code, status, message: firstLine(redact(messageOf(error))) };
 }
 
 /**
@@ -40,14 +39,19 @@ export function azureFailure(error: unknown): AzureFailure {
 export function explain(what: string, error: unknown, next?: string): ActionError {
   if (error instanceof ActionError) return error;
   if (isAbort(error)) return new ActionError('cancelled', `${what}: cancelled.`, { cause: error });
-  const { code, status, message } = azureFailure(error);
-  const label = [code, status === undefined ? undefined : `(${status})`].filter(Boolean).join(' ');
-  const why = label === '' ? lowerFirst(message) : `${label}: ${lowerFirst(message)}`;
-  const remedy = next ?? remedyFor(code);
-  const sentence = `${what}: ${endSentence(why)}`;
+  const remedy = next ?? remedyFor(azureFailure(error).code);
+  const sentence = `${what}: ${reasonOf(error)}`;
   return new ActionError('azure', remedy === undefined ? sentence : `${sentence} ${remedy}`, {
     cause: error,
   });
+}
+
+/** Why a call failed, as a sentence: code, HTTP status and message, as far as there are any. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof ActionError) return error.message;
+  const { code, status, message } = azureFailure(error);
+  const label = [code, status === undefined ? undefined : `(${status})`].filter(Boolean).join(' ');
+  return endSentence(label === '' ? lowerFirst(message) : `${label}: ${lowerFirst(message)}`);
 }
 
 /** One line for the job log, whatever was thrown; wrapped, suppressed and collected errors are unfolded. */
@@ -66,7 +70,18 @@ export function describe(error: unknown): string {
 
 /** True for an error that comes from an AbortSignal. */
 export function isAbort(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError');
+  return isRecord(error) && (error['name'] === 'AbortError' || error['name'] === 'TimeoutError');
+}
+
+/** An error of Node's own can be without a message of its own, or keep the reason in its cause. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof AggregateError && error.message === '') {
+    return error.errors.map(messageOf).join('; ');
+  }
+  const cause =
+    error instanceof TypeError && error.cause instanceof Error ? error.cause : undefined;
+  return cause === undefined ? error.message : `${error.message}: ${messageOf(cause)}`;
 }
 
 /** Takes the query out of every URL, and signatures and tokens out of the rest: none of it belongs in a log. */

@@ -143,6 +143,7 @@ function identity(reader: Reader): Identity {
   const audience = reader.text('oidc-audience') || 'api://AzureADTokenExchange';
   if (reader.text('client-id') === '') {
     if (clientSecret !== '') reader.missing('client-id', 'is needed with "client-secret"');
+    if (tenantId !== '') reader.missing('client-id', 'is needed with "tenant-id"');
     return { kind: 'ambient' };
   }
   if (reader.text('tenant-id') === '') reader.missing('tenant-id', 'is needed with "client-id"');
@@ -179,6 +180,9 @@ function vmTarget(reader: Reader): ResourceTarget {
       reader.problem('vm-id', 'must be the resource ID of a virtual machine', id);
       return { subscriptionId: '', resourceGroup: '', name: '' };
     }
+    if (subscriptionId !== '' && subscriptionId.toLowerCase() !== vm.subscriptionId.toLowerCase()) {
+      reader.problem('subscription-id', 'must be that of "vm-id", or not given', subscriptionId);
+    }
     if (name !== '' || group !== undefined) {
       reader.problem('vm-id', 'cannot be given with "vm-name" or "resource-group"', id);
     }
@@ -188,7 +192,7 @@ function vmTarget(reader: Reader): ResourceTarget {
   else if (!/^[A-Za-z0-9]([\w.-]{0,62}\w)?$/.test(name)) {
     reader.problem(
       'vm-name',
-      'must be 1 to 64 letters, digits, dots, underscores and hyphens, and begin with a letter or digit',
+      'must be 1 to 64 letters, digits, dots, underscores and hyphens, with a letter or digit first and no dot or hyphen last',
       name,
     );
   }
@@ -223,12 +227,12 @@ function dataDisks(reader: Reader): Inputs['dataDisks'] {
     }
     return Number(entry);
   });
-  reportTwice(reader, 'data-disks', entries);
+  reportTwice(reader, 'data-disks', luns.map(String));
   return luns;
 }
 
 function storageAccounts(reader: Reader): readonly string[] {
-  const entries = reader.list('storage-accounts');
+  const entries = reader.list('storage-accounts').map((entry) => entry.replace(/\/$/, ''));
   if (entries.length === 0) {
     reader.missing('storage-accounts', 'is needed: one or more names or resource IDs');
   }
@@ -320,7 +324,7 @@ function tags(reader: Reader): Readonly<Record<string, string>> {
   reportTwice(
     reader,
     'tags',
-    pairs.map(([name]) => name.toLowerCase()),
+    pairs.map(([name]) => name.toLowerCase()).filter((name) => name !== ''),
   );
   if (pairs.length > MAX_TAGS) {
     reader.problem('tags', `must be at most ${MAX_TAGS}`, `${pairs.length} tags`);
@@ -343,7 +347,7 @@ class Reader {
   }
 
   problem(input: string, rule: string, value: string): void {
-    this.#problems.push(`Input "${input}" ${rule}, got "${value}".`);
+    this.#problems.push(`Input "${input}" ${rule}, got "${value.replace(/\s+/g, ' ')}".`);
   }
 
   missing(input: string, rule: string): void {

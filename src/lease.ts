@@ -1,4 +1,4 @@
-import { describe } from './errors.ts';
+import { reasonOf } from './errors.ts';
 import type { Journal } from './journal.ts';
 import type { Log } from './ports.ts';
 
@@ -68,13 +68,13 @@ export class Leases implements AsyncDisposable {
   async release(lease: Lease): Promise<void> {
     if (!this.#take(lease)) return;
     const leak = await closeLease(lease, this.#release, this.#log);
-    if (leak === undefined) this.#journal.close(lease);
+    if (leak === undefined) this.#note(lease);
     else this.#leaks.push(leak);
   }
 
   /** Ends a lease without closing anything: from here on it belongs to the user. */
   keep(lease: Lease): void {
-    if (this.#take(lease)) this.#journal.close(lease);
+    if (this.#take(lease)) this.#note(lease);
   }
 
   /** Leases of one kind in a row are closed together, those acquired before them afterwards. */
@@ -83,6 +83,15 @@ export class Leases implements AsyncDisposable {
       const kind = this.#held.at(-1)?.kind;
       const first = this.#held.findLastIndex((lease) => lease.kind !== kind) + 1;
       await Promise.all(this.#held.slice(first).map((lease) => this.release(lease)));
+    }
+  }
+
+  /** A journal that cannot be written any more (a full disk) only makes the post step look twice. */
+  #note(lease: Lease): void {
+    try {
+      this.#journal.close(lease);
+    } catch (error) {
+      this.#log.debug(`The journal could not be written: ${reasonOf(error)}`);
     }
   }
 
@@ -105,7 +114,7 @@ export async function closeLease(
     log.debug(`Closed ${nameOf(lease)}.`);
     return undefined;
   } catch (error) {
-    return { lease, reason: describe(error), command: commandFor(lease) };
+    return { lease, reason: reasonOf(error), command: commandFor(lease) };
   }
 }
 

@@ -6,7 +6,6 @@ import { capture, type Capture } from './capture.ts';
 import { check, type Finding } from './checks/check.ts';
 import { systemClock } from './clock.ts';
 import { ActionError, describe, redact } from './errors.ts';
-import type { BlobState } from './facts.ts';
 import { readInputs, type Inputs } from './inputs.ts';
 import { startJournal } from './journal.ts';
 import { Leases } from './lease.ts';
@@ -14,7 +13,7 @@ import { makePlan, type Plan, type Run } from './plan.ts';
 import { renderPlan } from './report/plan.ts';
 import { writeReport } from './report/write.ts';
 import { createRelease } from './release.ts';
-import { takeSurvey, type Survey } from './survey.ts';
+import { foundBlobs, takeSurvey, type Survey } from './survey.ts';
 import { Timeline } from './timeline.ts';
 import { mintAssertion, readRun, runDirectory, workflowLog as log } from './workflow.ts';
 
@@ -94,9 +93,7 @@ function refuse(findings: readonly Finding[]): void {
 /** The plan of a survey without refusals, whose VM is found therefore. */
 function planFrom(inputs: Inputs, survey: Survey, run: Run): Plan {
   if (survey.vm.kind !== 'found') throw new ActionError('bug', 'The plan needs a VM.');
-  const existing = new Map<string, BlobState>();
-  for (const [url, blob] of survey.blobs) if (blob.kind === 'found') existing.set(url, blob.value);
-  return makePlan(inputs, survey.vm.value, survey.layout, existing, run);
+  return makePlan(inputs, survey.vm.value, survey.layout, foundBlobs(survey.blobs), run);
 }
 
 /** One failed replica fails the run; the others are in the outputs. */

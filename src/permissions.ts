@@ -40,6 +40,7 @@ export function requiredPermissions(
     ),
     ...unique(snapshotGroups).flatMap((scope) =>
       actions(scope, [
+        `${snapshots}/read`,
         `${snapshots}/write`,
         `${snapshots}/delete`,
         `${snapshots}/beginGetAccess/action`,

@@ -1,6 +1,6 @@
 import { fillBlobName } from './blob-name.ts';
 import type { BlobState, Disk, OsType, StorageAccount, VirtualMachine } from './facts.ts';
-import type { Inputs } from './inputs.ts';
+import { MAX_SAS_DURATION_SECONDS, type Inputs } from './inputs.ts';
 import { formatResourceId, requireResourceId } from './resource-id.ts';
 
 /** The OS disk, or the data disk at a LUN. */
@@ -73,6 +73,8 @@ export interface Plan {
   readonly run: Run;
   readonly vm: VirtualMachine;
   readonly osDiskGeneration: 'V1' | 'V2' | undefined;
+  /** Of the image, as Azure names it. */
+  readonly osState: 'Generalized' | 'Specialized';
   readonly power: PowerPlan;
   readonly disks: readonly PlannedDisk[];
   /** Every blob is there already and `if-exists: skip` takes them as they are: nothing is to do. */
@@ -98,7 +100,6 @@ const nodesPerVhd: Readonly<Record<OsType, number>> = { Linux: 40, Windows: 20 }
 const SLOW_COPY_BYTES_PER_SECOND = 7 * 1000 ** 2;
 const PAGE_BLOB_BYTES_PER_SECOND = 60 * 1024 ** 2;
 const DAY_SECONDS = 24 * 3600;
-const MAX_SAS_DURATION_SECONDS = 5_184_000;
 const MAX_SNAPSHOT_NAME = 80;
 
 /** How many OS VHDs the inputs ask for. */
@@ -199,10 +200,31 @@ function snapshotName(vm: string, label: string, key: string): string {
   return vm.replace(/[^\w-]/g, '-').slice(0, MAX_SNAPSHOT_NAME - tail.length) + tail;
 }
 
+/** With `if-exists: skip`, whether every blob is there already. */
+export function isComplete(
+  inputs: Inputs,
+  layout: Layout,
+  existing: { readonly has: (url: string) => boolean },
+): boolean {
+  const replicas = layout.disks.flatMap((disk) => disk.replicas);
+  return (
+    inputs.ifExists === 'skip' &&
+    replicas.length > 0 &&
+    replicas.every(({ url }) => existing.has(url))
+  );
+}
+
+const NOTHING: PowerPlan = {
+  powerOff: false,
+  deallocate: false,
+  generalize: false,
+  restart: false,
+};
+
 /** What is done with the VM, given its state. A generalized one is past all of it. */
 export function planPower(inputs: Inputs, vm: VirtualMachine): PowerPlan {
   if (vm.isGeneralized || inputs.sourcePower === 'keep') {
-    return { powerOff: false, deallocate: false, generalize: false, restart: false };
+    return NOTHING;
   }
   const isOff = vm.powerState === 'stopped' || vm.powerState === 'deallocated';
   if (inputs.sourcePower === 'restart') {
@@ -228,15 +250,16 @@ export function makePlan(
     ...disk,
     replicas: disk.replicas.map((replica) => planReplica(replica, existing, run)),
   }));
-  const replicas = disks.flatMap((disk) => disk.replicas);
   const expected = expectCopies(layout);
+  const isDone = isComplete(inputs, layout, existing);
   return {
     run,
     vm,
     osDiskGeneration: disks.find(({ key }) => key === 'os')?.hyperVGeneration,
-    power: planPower(inputs, vm),
+    osState: inputs.generalize === 'mark' || vm.isGeneralized ? 'Generalized' : 'Specialized',
+    power: isDone ? NOTHING : planPower(inputs, vm),
     disks,
-    isDone: inputs.ifExists === 'skip' && replicas.every(({ url }) => existing.has(url)),
+    isDone,
     snapshotSku: inputs.snapshotSku,
     keepSnapshots: inputs.keepSnapshots,
     sasDurationInSeconds: inputs.sasDurationInSeconds ?? defaultSasDuration(expected),

@@ -91,6 +91,13 @@ export function foundAccounts(accounts: Survey['accounts']): readonly StorageAcc
 
 const LOOKS_AT_ONCE = 32;
 
+/** The blobs that were found, by URL. */
+export function foundBlobs(blobs: Survey['blobs']): ReadonlyMap<string, BlobState> {
+  return new Map(
+    [...blobs].flatMap(([url, blob]) => (blob.kind === 'found' ? [[url, blob.value]] : [])),
+  );
+}
+
 type Look = <T>(answer: Promise<T | undefined>) => Promise<Lookup<T>>;
 
 async function surveySource(

@@ -18,8 +18,8 @@ test('a value that looks like a placeholder or a replacement pattern stays as it
 
 test.each([
   ['builder.vhd', undefined],
-  [`${'a'.repeat(1020)}.vhd`, undefined],
-  [`${'a'.repeat(1021)}.vhd`, 'has 1025 characters; at most 1024 are allowed'],
+  [`${'a'.repeat(996)}.vhd`, undefined],
+  [`${'a'.repeat(997)}.vhd`, 'has 1001 characters; at most 1000 are allowed'],
   ['.vhd', 'has nothing before ".vhd"'],
 ])('the name %# is judged', (name, expected) => {
   expect(blobNameProblem(name)).toBe(expected);

@@ -208,7 +208,7 @@ describe('bad inputs', () => {
     'must be names of 3 to 24 lower-case letters and digits, or resource IDs of storage accounts';
   const lunRule = 'must be "all", "none" or LUNs from 0 to 63';
   const vmRule =
-    'must be 1 to 64 letters, digits, dots, underscores and hyphens, and begin with a letter or digit';
+    'must be 1 to 64 letters, digits, dots, underscores and hyphens, with a letter or digit first and no dot or hyphen last';
   const charRule = 'must not have control characters or any of "<>|*?#%:';
   const slashRule = "must not have a slash: Azure's disk service refuses such names";
   const reserved =

@@ -97,13 +97,14 @@ describe('what a run needs', () => {
 
   test('on the group of the snapshots comes once for all disks', () => {
     expect(namesAt(group, {}, 'running')).toEqual([
+      `${snapshots}/read`,
       `${snapshots}/write`,
       `${snapshots}/delete`,
       `${snapshots}/beginGetAccess/action`,
       `${snapshots}/endGetAccess/action`,
     ]);
     const temp = group.replace('images', 'temp');
-    expect(namesAt(temp, { snapshotResourceGroup: 'temp' }, 'running')).toHaveLength(4);
+    expect(namesAt(temp, { snapshotResourceGroup: 'temp' }, 'running')).toHaveLength(5);
   });
 
   test('on every disk is to read it', () => {

@@ -35,10 +35,10 @@ describe('the outputs', () => {
     });
   });
 
-  test('of a run that made nothing are empty lists, and none without a plan', () => {
+  test('of a run that made nothing are empty lists, and only the manifest without a plan', () => {
     const nothing = renderOutputs(resultOf(plan, { capture: undefined }), 'm');
     expect(nothing).toMatchObject({ 'vhd-uris': '[]', 'os-vhd-uri': '', 'data-vhd-uris': '{}' });
-    expect(renderOutputs(refused, 'm')).toEqual({});
+    expect(renderOutputs(refused, 'm')).toEqual({ manifest: 'm' });
   });
 
   test('are in the order of the replicas, whichever ended first', () => {

@@ -7,10 +7,10 @@ describe('the summary', () => {
   test('of a finished run says what was made, how long it took and how to go on', () => {
     const summary = renderSummary(finished);
     expect(summary).toMatch(
-      /^## Image VHDs of VM `builder`\n\n\*\*4 of 4 VHDs\*\* are ready: 2 disk\(s\), Linux, Generalized, generation V2, Standard security, westeurope\.\n/,
+      /^## Image VHDs of VM <code>builder<\/code>\n\n\*\*4 of 4 VHDs\*\* are ready: 2 disk\(s\), Linux, Generalized, generation V2, Standard security, westeurope\.\n/,
     );
     expect(summary).toContain(
-      '| os | 1 | imageswe1 | `builder-1234-os-1.vhd` | 8.0 GiB | 1 min 4 s | 128 MiB/s | verified |',
+      '| os | 1 | imageswe1 | <code>builder-1234-os-1.vhd</code> | 8.0 GiB | 1 min 4 s | 128 MiB/s | verified |',
     );
     expect(summary).toContain('### Where the 1 min 5 s went');
     expect(summary).toContain(`  Copy (1 min 4 s) :p1, ${startedAt + 500}, ${startedAt + 64_500}`);
@@ -25,12 +25,12 @@ describe('the summary', () => {
     const phases = [{ name: 'Copy', startedAt, endedAt: startedAt, succeeded: false }];
     const summary = renderSummary({ ...partlyFailed, phases });
     expect(summary).toMatch(
-      /^## Image VHDs of VM `builder`: failed\n\n> \[!CAUTION\]\n> Could not copy blob/,
+      /^## Image VHDs of VM <code>builder<\/code>: failed\n\n> \[!CAUTION\]\n> Could not copy blob/,
     );
     expect(summary).toContain('**3 of 4 VHDs** are ready');
     expect(summary).toContain(`  Copy (0.0 s) :crit, p0, ${startedAt}, ${startedAt + 1}`);
     expect(summary).toContain('### Left behind\n\n- Could not copy blob');
-    expect(summary).toContain('`az snapshot delete --ids "/s"`');
+    expect(summary).toContain('<code>az snapshot delete --ids "/s"</code>');
     expect(summary).not.toContain('### Use it next');
   });
 

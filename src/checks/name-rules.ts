@@ -1,7 +1,7 @@
 import { blobNameProblem } from '../blob-name.ts';
 import { requireResourceId } from '../resource-id.ts';
 import { VHD_FOOTER_BYTES } from '../vhd.ts';
-import { notFound } from './lookups.ts';
+import { notFound, reasonOf } from './lookups.ts';
 import type { Facts, Rule } from './rule.ts';
 
 const storageApi = 'https://learn.microsoft.com/rest/api/storageservices';
@@ -40,6 +40,32 @@ export const nameRules: readonly Rule[] = [
     level: 'refusal',
     source: `${storageApi}/copy-blob`,
     look: lookAtExistingBlobs,
+  },
+  {
+    id: 'blob-readable',
+    level: 'refusal',
+    source: `${storageApi}/get-blob-properties`,
+    look: ({ survey }) =>
+      [...survey.blobs].flatMap(([url, blob]) =>
+        blob.kind === 'failed'
+          ? [
+              `Whether blob "${url}" exists cannot be read: ${reasonOf(blob)}. Grant the identity "Storage Blob Data Contributor" on the account.`,
+            ]
+          : [],
+      ),
+  },
+  {
+    id: 'snapshot-readable',
+    level: 'refusal',
+    source: 'https://learn.microsoft.com/rest/api/compute/snapshots/get',
+    look: ({ survey }) =>
+      [...survey.snapshots].flatMap(([id, snapshot]) =>
+        snapshot.kind === 'failed'
+          ? [
+              `Whether snapshot "${requireResourceId(id).name}" exists cannot be read: ${reasonOf(snapshot)}. Grant the identity the missing right (docs/permissions.md).`,
+            ]
+          : [],
+      ),
   },
   {
     id: 'snapshot-group',

@@ -1,3 +1,5 @@
+import { isComplete } from '../plan.ts';
+import { foundBlobs } from '../survey.ts';
 import { listOf } from '../errors.ts';
 import { isGranted, requiredPermissions, type Requirement } from '../permissions.ts';
 import type { Facts, Rule } from './rule.ts';
@@ -25,7 +27,7 @@ export const permissionRules: readonly Rule[] = [
 ];
 
 function lookAtPermissions({ survey, inputs, vm, layout }: Facts): readonly string[] {
-  if (vm === undefined) return [];
+  if (vm === undefined || isComplete(inputs, layout, foundBlobs(survey.blobs))) return [];
   const missing = new Map<string, Requirement[]>();
   for (const requirement of requiredPermissions(inputs, vm, layout)) {
     const permissions = survey.permissions.get(requirement.scope);

@@ -1,5 +1,5 @@
 import type { Blobs, CopyRequest } from '../azure/blobs.ts';
-import { ActionError, azureFailure, explain } from '../errors.ts';
+import { ActionError, azureFailure, explain, redact } from '../errors.ts';
 import type { Clock } from '../ports.ts';
 
 /** What following a copy needs. */
@@ -102,7 +102,11 @@ async function pollCopy(
     case 'aborted':
       throw failure(url, 'was aborted by somebody else', 'Run again.');
     default:
-      throw failure(url, `failed: ${description ?? `status "${status}"`}`, nextFor(description));
+      throw failure(
+        url,
+        `failed: ${redact(description ?? `status "${status}"`)}`,
+        nextFor(description),
+      );
   }
 }
 

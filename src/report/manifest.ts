@@ -1,4 +1,4 @@
-import { finishedReplicas, hyperVGenerationOf, osStateOf, type Result } from './result.ts';
+import { finishedReplicas, hyperVGenerationOf, type Result } from './result.ts';
 
 /** Raised when a field changes its meaning or goes. */
 const SCHEMA_VERSION = 1;
@@ -19,7 +19,7 @@ export function renderManifest(result: Result, createdAt: string): string {
         name: plan.vm.name,
         location: plan.vm.location,
         osType: plan.vm.osType,
-        osState: osStateOf(plan),
+        osState: plan.osState,
         hyperVGeneration: hyperVGenerationOf(plan),
         securityType: plan.vm.securityType ?? 'Standard',
         plan: plan.vm.plan,

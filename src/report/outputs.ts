@@ -1,4 +1,4 @@
-import { finishedReplicas, hyperVGenerationOf, osStateOf, type Result } from './result.ts';
+import { finishedReplicas, hyperVGenerationOf, type Result } from './result.ts';
 
 /** The action's outputs by name, as far as they are true: replicas that failed are not among them. */
 export function renderOutputs(
@@ -6,7 +6,7 @@ export function renderOutputs(
   manifestPath: string,
 ): Readonly<Record<string, string>> {
   const { plan } = result;
-  if (plan === undefined) return {};
+  if (plan === undefined) return { manifest: manifestPath };
   const urls = finishedReplicas(result, 'os').map(({ replica }) => replica.url);
   const dataUrls = plan.disks.flatMap(({ key }) =>
     key === 'os'
@@ -19,7 +19,7 @@ export function renderOutputs(
     'os-vhd-uri': first,
     'data-vhd-uris': JSON.stringify(Object.fromEntries(dataUrls)),
     'os-type': plan.vm.osType,
-    'os-state': osStateOf(plan),
+    'os-state': plan.osState,
     'hyper-v-generation': hyperVGenerationOf(plan),
     'security-type': plan.vm.securityType ?? 'Standard',
     'batch-os-disk': JSON.stringify({

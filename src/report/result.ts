@@ -27,11 +27,6 @@ export function finishedReplicas(result: Result, disk?: DiskKey): readonly Finis
     .sort((left, right) => left.replica.number - right.replica.number);
 }
 
-/** `Generalized` or `Specialized`, as Azure names the state of an image's OS. */
-export function osStateOf(plan: Plan): 'Generalized' | 'Specialized' {
-  return plan.power.generalize || plan.vm.isGeneralized ? 'Generalized' : 'Specialized';
-}
-
 /** The generation of the VM, or that of its OS disk where the VM does not tell. */
 export function hyperVGenerationOf(plan: Plan): 'V1' | 'V2' {
   return plan.vm.hyperVGeneration ?? plan.osDiskGeneration ?? 'V1';

@@ -1,15 +1,16 @@
 import type { Phase } from '../timeline.ts';
 import { formatSeconds } from '../units.ts';
-import { finishedReplicas, hyperVGenerationOf, osStateOf, type Result } from './result.ts';
+import { finishedReplicas, hyperVGenerationOf, type Result } from './result.ts';
 import { replicaRows } from './table.ts';
 
-/** The runner drops a summary of more than 1 MiB whole, so long lists of replicas are cut here. */
+/** The runner drops a summary of more than 1 MiB whole, so long lists and texts are cut here. */
 const MAX_ROWS = 200;
+const MAX_TEXT = 2000;
 
 /** The job summary as Markdown: what was made, where, how long each phase took, what was found, how to use it next. */
 export function renderSummary(result: Result): string {
   const { plan, failure } = result;
-  const vm = plan === undefined ? '' : ` of VM \`${escape(plan.vm.name)}\``;
+  const vm = plan === undefined ? '' : ` of VM <code>${escape(plan.vm.name)}</code>`;
   return [
     failure === undefined ? `## Image VHDs${vm}` : `## Image VHDs${vm}: failed`,
     ...(failure === undefined ? [] : [`> [!CAUTION]\n> ${escape(failure)}`]),
@@ -31,7 +32,7 @@ function renderFacts(result: Result): string {
   const planned = plan.disks.flatMap((disk) => disk.replicas).length;
   return [
     `**${finished} of ${planned} VHDs** are ready: ${plan.disks.length} disk(s),`,
-    `${plan.vm.osType}, ${osStateOf(plan)}, generation ${hyperVGenerationOf(plan)},`,
+    `${plan.vm.osType}, ${plan.osState}, generation ${hyperVGenerationOf(plan)},`,
     `${plan.vm.securityType ?? 'Standard'} security, ${escape(plan.vm.location)}.`,
   ].join(' ');
 }
@@ -49,7 +50,7 @@ function renderReplicas(result: Result): readonly string[] {
         .slice(0, MAX_ROWS)
         .map(
           (row) =>
-            `| ${row.disk} | ${row.replica} | ${row.account} | \`${escape(row.blob)}\` | ${row.size} | ${row.time} | ${row.rate} | ${row.result} |`,
+            `| ${row.disk} | ${row.replica} | ${row.account} | <code>${escape(row.blob)}</code> | ${row.size} | ${row.time} | ${row.rate} | ${row.result} |`,
         ),
     ].join('\n'),
     ...more,
@@ -72,14 +73,18 @@ function renderPhases(phases: readonly Phase[]): readonly string[] {
   ];
 }
 
-function renderFindings({ findings }: Result): readonly string[] {
-  if (findings.length === 0) return ['### Checks', 'Nothing was found.'];
+function renderFindings({ plan, findings }: Result): readonly string[] {
+  if (findings.length === 0) {
+    return plan === undefined ? [] : ['### Checks', 'Nothing was found.'];
+  }
   return [
     '### Checks',
     [
       '| | Finding |',
       '| --- | --- |',
-      ...findings.map(({ level, message }) => `| ${level} | ${escape(message)} |`),
+      ...findings
+        .slice(0, MAX_ROWS)
+        .map(({ level, message }) => `| ${level} | ${escape(message)} |`),
     ].join('\n'),
   ];
 }
@@ -88,30 +93,37 @@ function renderLeaks({ leaks }: Result): readonly string[] {
   if (leaks.length === 0) return [];
   return [
     '### Left behind',
-    leaks.map(({ command, reason }) => `- ${escape(reason)} \`${command}\``).join('\n'),
+    leaks
+      .slice(0, MAX_ROWS)
+      .map(({ command, reason }) => `- ${escape(reason)} <code>${escape(command)}</code>`)
+      .join('\n'),
   ];
 }
 
 function renderNext(result: Result): readonly string[] {
-  if (result.failure !== undefined || finishedReplicas(result, 'os').length === 0) return [];
+  const { plan, failure } = result;
+  const [first] = finishedReplicas(result, 'os');
+  if (failure !== undefined || plan === undefined || first === undefined) return [];
+  const kind = plan.osState === 'Generalized' ? 'image' : 'disk';
   return [
     '### Use it next',
     [
       'The URIs are in the output `vhd-uris`; everything about them is in the file that the output `manifest` names.',
-      'A managed image is made of the first one with:',
+      `A managed ${kind} is made of the first one with:`,
     ].join(' '),
     [
       '```bash',
-      `az image create --resource-group GROUP --name NAME --os-type ${result.plan?.vm.osType ?? ''} \\`,
-      `  --hyper-v-generation ${result.plan === undefined ? '' : hyperVGenerationOf(result.plan)} --source "${finishedReplicas(result, 'os')[0]?.replica.url ?? ''}"`,
+      `az ${kind} create --resource-group GROUP --name NAME --os-type ${plan.vm.osType} \\`,
+      `  --hyper-v-generation ${hyperVGenerationOf(plan)} --source "${first.replica.url}"`,
       '```',
     ].join('\n'),
   ];
 }
 
-/** Keeps a text from breaking out of its table cell or becoming markup. */
+/** Keeps a text from breaking out of its table cell or becoming markup, and from filling the summary. */
 function escape(text: string): string {
-  return text
-    .replace(/[|<>`]/g, (character) => `&#${character.charCodeAt(0)};`)
+  const short = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
+  return short
+    .replace(/[|<>`[\]!*]/g, (character) => `&#${character.charCodeAt(0)};`)
     .replace(/\s+/g, ' ');
 }
