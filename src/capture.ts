@@ -20,36 +20,40 @@ export interface Rig {
   readonly signal: AbortSignal;
 }
 
-/** What came of a capture. Failed replicas are among the outcomes; the others are right and stay. */
+/** What has come of a capture so far. Failed replicas are among the outcomes; the others are right and stay. */
 export interface Capture {
-  readonly snapshots: readonly { readonly disk: PlannedDisk; readonly snapshot: Snapshot }[];
-  readonly outcomes: readonly Outcome[];
+  readonly snapshots: { readonly disk: PlannedDisk; readonly snapshot: Snapshot }[];
+  readonly outcomes: Outcome[];
 }
 
 /**
  * The whole sequence: stop, snapshot, and then side by side deallocate and generalize, and grant, copy and verify.
  * Snapshots of all disks are taken before the first copy, so that they belong together. Whatever happens, the grants
- * are revoked, the snapshots deleted and unfinished blobs removed.
+ * are revoked, the snapshots deleted and unfinished blobs removed. What is finished is put into `captured` at once, so
+ * that a run that fails later can still tell of it.
  */
-export async function capture(plan: Plan, rig: Rig): Promise<Capture> {
-  if (plan.isDone) return { snapshots: [], outcomes: await adoptBlobs(plan, rig) };
+export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<void> {
+  if (plan.isDone) {
+    captured.outcomes.push(...(await adoptBlobs(plan, rig)));
+    return;
+  }
   const { leases, timeline, signal } = rig;
   await using _ = leases;
   const source = new SourceVm(plan, rig);
   await timeline.phase('Create containers', () => createContainers(plan, rig));
   if (plan.power.powerOff) await timeline.phase('Stop the VM', () => source.stop());
   const snapshots = await timeline.phase('Take snapshots', () => takeSnapshots(plan, source, rig));
-  const [, outcomes] = await timeline.phase('Copy', () =>
+  captured.snapshots.push(...snapshots);
+  await timeline.phase('Copy', () =>
     together(
       signal,
       (linked) => source.settle(linked),
-      (linked) => copyDisks(plan, snapshots, { ...rig, signal: linked }),
+      (linked) => copyDisks(plan, snapshots, { ...rig, signal: linked }, captured.outcomes),
     ),
   );
-  const succeeded = outcomes.every(({ kind }) => kind === 'copied');
+  const succeeded = captured.outcomes.every(({ kind }) => kind === 'copied');
   if (plan.keepSnapshots && succeeded) for (const { lease } of snapshots) leases.keep(lease);
   await timeline.phase('Close', () => leases[Symbol.asyncDispose]());
-  return { snapshots, outcomes };
 }
 
 interface TakenSnapshot {
@@ -111,14 +115,14 @@ async function copyDisks(
   plan: Plan,
   snapshots: readonly TakenSnapshot[],
   rig: Rig,
-): Promise<readonly Outcome[]> {
+  outcomes: Outcome[],
+): Promise<void> {
   const { azure, timeline, signal } = rig;
   const sources = await timeline.aside('Grant read access', () =>
     each(snapshots, signal, (taken, linked) => openSource(plan, taken, { ...rig, signal: linked })),
   );
-  return timeline.aside('Copy the VHDs', () =>
-    transfer(sources, { ...rig, blobs: azure.blobs, runKey: plan.run.key }),
-  );
+  const copying = { ...rig, blobs: azure.blobs, runKey: plan.run.key };
+  await timeline.aside('Copy the VHDs', () => transfer(sources, copying, outcomes));
 }
 
 async function openSource(

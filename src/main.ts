@@ -43,14 +43,10 @@ export async function runMain(signal: AbortSignal): Promise<void> {
     progress.plan = plan;
     for (const line of renderPlan(plan)) log.info(line);
     progress.leases = new Leases(journal, createRelease(azure, systemClock), log);
-    progress.capture = await capture(plan, {
-      azure,
-      leases: progress.leases,
-      log,
-      clock: systemClock,
-      timeline,
-      signal,
-    });
+    progress.capture = { snapshots: [], outcomes: [] };
+    const { leases } = progress;
+    const rig = { azure, leases, log, clock: systemClock, timeline, signal };
+    await capture(plan, rig, progress.capture);
     throwFailures(progress.capture);
   } catch (error) {
     failure = failureLine(error, signal);

@@ -176,6 +176,19 @@ test('one failed replica fails the run; the others are finished and in the outpu
   await expectNothingLeft(azure);
 });
 
+test('VHDs that were finished before the run failed stay, and are in the outputs', async () => {
+  const slow = { model: { operationMs: { deallocate: 4000 } } };
+  await azure.reset(buildScenario({ scenario: slow }));
+  await azure.setFaults([operation('POST', '/deallocate')]);
+  const run = await runAction(azure, { 'data-disks': 'none' });
+  expect(run.main.exitCode).toBe(1);
+  expect(run.main.log).toContain('Could not deallocate VM "builder"');
+  const uris = JSON.parse(run.main.outputs['vhd-uris'] ?? '[]') as string[];
+  expect(uris.map((uri) => uri.slice(-8))).toEqual(['os-1.vhd']);
+  expect((await azure.state()).blobs.map(({ url }) => url)).toEqual(uris);
+  await expectNothingLeft(azure);
+});
+
 test('a blob that another one has taken meanwhile is not touched', async () => {
   await azure.setFaults([{ match: copyTo('.*-os-1'), action: { kind: 'copy', end: 'replaced' } }]);
   const run = await runAction(azure, { 'data-disks': 'none' });

@@ -55,45 +55,53 @@ const PROGRESS_INTERVAL_MS = 10_000;
 
 /**
  * Makes every replica of every disk by Copy Blob: the first of each account from the snapshot, the others of the
- * account from that one, which moves no data between accounts. One failed replica does not stop the others; what it
- * left is removed. Rejects only when the run is cancelled.
+ * account from that one, which moves no data between accounts. What became of each is put into `outcomes` at once.
+ * One failed replica does not stop the others; what it left is removed. Rejects only when the run is cancelled.
  */
 export async function transfer(
   sources: readonly Source[],
   rig: TransferRig,
-): Promise<readonly Outcome[]> {
+  outcomes: Outcome[],
+): Promise<void> {
   const board = new ProgressBoard(sources, rig);
   const limit = pLimit(COPIES_AT_ONCE);
-  const outcomes = await Promise.all(
+  await Promise.all(
     sources.flatMap((source) =>
       byAccount(source.disk.replicas).map((replicas) =>
-        copyIntoAccount(source, replicas, { ...rig, board, limit }),
+        copyIntoAccount(source, replicas, { ...rig, board, limit, outcomes }),
       ),
     ),
   );
   rig.signal.throwIfAborted();
   board.print();
-  return outcomes.flat();
 }
 
 interface CopyingRig extends TransferRig {
   readonly board: ProgressBoard;
   readonly limit: LimitFunction;
+  readonly outcomes: Outcome[];
 }
 
 async function copyIntoAccount(
   source: Source,
   replicas: readonly PlannedReplica[],
   rig: CopyingRig,
-): Promise<readonly Outcome[]> {
+): Promise<void> {
   const [first, ...others] = replicas;
-  if (first === undefined) return [];
+  if (first === undefined) return;
   const lead = await rig.limit(() => copyReplica(source, first, undefined, rig));
   const near = lead.outcome.kind === 'copied' ? targetOf(first) : undefined;
   const rest = await Promise.all(
     others.map((replica) => rig.limit(() => copyReplica(source, replica, near, rig))),
   );
-  return Promise.all([lead, ...rest].map((copied) => rig.limit(() => swapIn(source, copied, rig))));
+  const drafts = [lead, ...rest].filter(({ draft }) => draft !== undefined);
+  await Promise.all(
+    drafts.map((written) =>
+      rig.limit(async () => {
+        rig.outcomes.push(await swapIn(source, written, rig));
+      }),
+    ),
+  );
 }
 
 /** A replica that is written; one that overwrites is still under its draft's name, held by a lease. */
@@ -135,12 +143,15 @@ async function copyReplica(
     const seconds = (rig.clock.now() - startedAt) / 1000;
     const { lengthBytes } = verified;
     const outcome = { kind: 'copied', replica, etag, lengthBytes, copyId, seconds } as const;
+    if (replica.overwrite === undefined) rig.outcomes.push(outcome);
     return { outcome, draft: replica.overwrite === undefined ? undefined : held.lease };
   } catch (error) {
     const failed = explain(`Could not copy blob "${url}"`, error);
     if (!rig.signal.aborted) rig.log.warn(failed.message);
     await rig.leases.release(held.lease);
-    return { outcome: { kind: 'failed', replica, error: failed }, draft: undefined };
+    const outcome = { kind: 'failed', replica, error: failed } as const;
+    rig.outcomes.push(outcome);
+    return { outcome, draft: undefined };
   }
 }
 
