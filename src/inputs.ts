@@ -61,6 +61,8 @@ export interface Inputs extends SignInInputs {
   readonly snapshotResourceGroup: string | undefined;
   readonly keepSnapshots: boolean;
   readonly tags: Readonly<Record<string, string>>;
+  /** Survey, checks and plan; nothing is changed. */
+  readonly planOnly: boolean;
 }
 
 /** How many OS VHDs: so many, or enough for a Batch pool of so many nodes. */
@@ -112,6 +114,7 @@ export function readInputs(read: ReadInput): Inputs {
     snapshotResourceGroup: resourceGroup(reader, 'snapshot-resource-group'),
     keepSnapshots: reader.boolean('keep-snapshots'),
     tags: tags(reader),
+    planOnly: reader.boolean('plan-only'),
   };
   if (inputs.sourcePower !== 'deallocate' && generalize === 'mark') {
     reader.problem(

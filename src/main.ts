@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import { mkdirSync } from 'node:fs';
 import * as core from '@actions/core';
-import { openAzure } from './azure/session.ts';
+import { openAzure, type Azure } from './azure/session.ts';
 import { capture, type Capture } from './capture.ts';
 import { check, type Finding } from './checks/check.ts';
 import { systemClock } from './clock.ts';
 import { ActionError, describe, redact } from './errors.ts';
 import { readInputs, type Inputs } from './inputs.ts';
-import { startJournal } from './journal.ts';
+import { startJournal, type Journal } from './journal.ts';
 import { Leases } from './lease.ts';
+import { requiredPermissions, type Requirement } from './permissions.ts';
 import { makePlan, type Plan, type Run } from './plan.ts';
 import { renderPlan } from './report/plan.ts';
 import { writeReport } from './report/write.ts';
@@ -24,6 +25,7 @@ export async function runMain(signal: AbortSignal): Promise<void> {
   const timeline = new Timeline(systemClock, log);
   const progress: Progress = {
     findings: [],
+    permissions: [],
     leases: undefined,
     plan: undefined,
     capture: undefined,
@@ -41,13 +43,10 @@ export async function runMain(signal: AbortSignal): Promise<void> {
     refuse(progress.findings);
     const plan = planFrom(inputs, survey, run);
     progress.plan = plan;
+    progress.permissions = requiredPermissions(inputs, plan.vm, survey.layout);
     for (const line of renderPlan(plan)) log.info(line);
-    progress.leases = new Leases(journal, createRelease(azure, systemClock), log);
-    progress.capture = { snapshots: [], outcomes: [] };
-    const { leases } = progress;
-    const rig = { azure, leases, log, clock: systemClock, timeline, signal };
-    await capture(plan, rig, progress.capture);
-    throwFailures(progress.capture);
+    if (inputs.planOnly) log.info('This is the plan only; nothing was changed.');
+    else await execute(plan, azure, journal, progress, { timeline, signal });
   } catch (error) {
     failure = failureLine(error, signal);
     core.setFailed(failure);
@@ -64,9 +63,25 @@ export async function runMain(signal: AbortSignal): Promise<void> {
 /** How far the run has come. */
 interface Progress {
   findings: readonly Finding[];
+  permissions: readonly Requirement[];
   leases: Leases | undefined;
   plan: Plan | undefined;
   capture: Capture | undefined;
+}
+
+async function execute(
+  plan: Plan,
+  azure: Azure,
+  journal: Journal,
+  progress: Progress,
+  { timeline, signal }: { readonly timeline: Timeline; readonly signal: AbortSignal },
+): Promise<void> {
+  const leases = new Leases(journal, createRelease(azure, systemClock), log);
+  progress.leases = leases;
+  progress.capture = { snapshots: [], outcomes: [] };
+  const rig = { azure, leases, log, clock: systemClock, timeline, signal };
+  await capture(plan, rig, progress.capture);
+  throwFailures(progress.capture);
 }
 
 function readMaskedInputs(): Inputs {

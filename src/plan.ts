@@ -91,6 +91,10 @@ export interface Plan {
 export interface Expected {
   readonly bytes: number;
   readonly seconds: number;
+  /** Calls to the resource manager that change something. */
+  readonly changes: number;
+  /** Copy Blob operations. */
+  readonly copies: number;
 }
 
 /** One VHD serves so many nodes of a Batch pool: https://learn.microsoft.com/azure/batch/batch-custom-images */
@@ -250,14 +254,15 @@ export function makePlan(
     ...disk,
     replicas: disk.replicas.map((replica) => planReplica(replica, existing, run)),
   }));
-  const expected = expectCopies(layout);
   const isDone = isComplete(inputs, layout, existing);
+  const power = isDone ? NOTHING : planPower(inputs, vm);
+  const expected = isDone ? NO_WORK : expectWork(disks, power, inputs.keepSnapshots);
   return {
     run,
     vm,
     osDiskGeneration: disks.find(({ key }) => key === 'os')?.hyperVGeneration,
     osState: inputs.generalize === 'mark' || vm.isGeneralized ? 'Generalized' : 'Specialized',
-    power: isDone ? NOTHING : planPower(inputs, vm),
+    power,
     disks,
     isDone,
     snapshotSku: inputs.snapshotSku,
@@ -290,10 +295,23 @@ function planReplica(
   return { ...replica, overwrite: { etag: old.etag, draftUrl } };
 }
 
-function expectCopies(layout: Layout): Expected {
-  const sizes = layout.disks.map((disk) => disk.sizeBytes);
-  const bytes = layout.disks.reduce((sum, disk) => sum + disk.sizeBytes * disk.replicas.length, 0);
-  return { bytes, seconds: Math.ceil(Math.max(0, ...sizes) / PAGE_BLOB_BYTES_PER_SECOND) };
+const NO_WORK: Expected = { bytes: 0, seconds: 0, changes: 0, copies: 0 };
+
+function expectWork(
+  disks: readonly PlannedDisk[],
+  power: PowerPlan,
+  keepSnapshots: boolean,
+): Expected {
+  const sizes = disks.map((disk) => disk.sizeBytes);
+  const copiesOf = ({ replicas }: PlannedDisk): number =>
+    replicas.reduce((sum, { overwrite }) => sum + (overwrite === undefined ? 1 : 2), 0);
+  const steps = Object.values(power).filter(Boolean).length;
+  return {
+    bytes: disks.reduce((sum, disk) => sum + disk.sizeBytes * copiesOf(disk), 0),
+    seconds: Math.ceil(Math.max(0, ...sizes) / PAGE_BLOB_BYTES_PER_SECOND),
+    changes: steps + disks.length * (keepSnapshots ? 3 : 4),
+    copies: disks.reduce((sum, disk) => sum + copiesOf(disk), 0),
+  };
 }
 
 /** Long enough for the slowest copy that was seen, and a day at least: an hour is what loses copies. */

@@ -78,6 +78,7 @@ export function inputsOf(overrides: Partial<Inputs> = {}): Inputs {
     snapshotSku: 'Standard_LRS',
     snapshotResourceGroup: undefined,
     keepSnapshots: false,
+    planOnly: false,
     tags: { team: 'images' },
     ...overrides,
   };
@@ -249,7 +250,16 @@ export function resultOf(plan: Plan, overrides: Partial<Result> = {}): Result {
     { name: 'Copy', startedAt: startedAt + 500, endedAt: startedAt + 64_500, succeeded: true },
   ];
   const capture = { snapshots, outcomes };
-  return { plan, capture, findings: [], phases, leaks: [], failure: undefined, ...overrides };
+  return {
+    plan,
+    capture,
+    findings: [],
+    phases,
+    leaks: [],
+    permissions: [],
+    failure: undefined,
+    ...overrides,
+  };
 }
 
 function diskIdOf(name: string): string {

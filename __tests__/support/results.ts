@@ -43,6 +43,7 @@ export const partlyFailed = resultOf(plan, {
 /** A run that was refused, with names that are hard on Markdown. */
 export const refused: Result = {
   plan: undefined,
+  permissions: [],
   capture: undefined,
   findings: [
     { rule: 'blob-name', level: 'refusal', message: 'Blob name "a|b<c>`d`" is bad.' },

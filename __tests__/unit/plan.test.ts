@@ -153,10 +153,13 @@ describe('the plan', () => {
     });
   });
 
-  test('expects all bytes of all replicas, and the time of the largest at the target of a page blob', () => {
+  test('expects all bytes of all replicas, the time of the largest at the target of a page blob, and every change', () => {
+    // Stop, deallocate and generalize; for each of two disks snapshot, grant, revoke and delete.
     expect(planOf(worldOf()).expected).toEqual({
       bytes: (3 * 8 + 4) * GIBIBYTE,
       seconds: Math.ceil((8 * 1024) / 60),
+      changes: 3 + 2 * 4,
+      copies: 3 + 1,
     });
   });
 

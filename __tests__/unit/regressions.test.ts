@@ -179,6 +179,7 @@ test('a summary with a thousand findings stays below 1 MiB', () => {
     Buffer.byteLength(
       renderSummary({
         plan: undefined,
+        permissions: [],
         capture: undefined,
         findings,
         phases: [],
@@ -199,6 +200,7 @@ test('a finding with a link or an emphasis stays text', () => {
   ];
   const s = renderSummary({
     plan: undefined,
+    permissions: [],
     capture: undefined,
     findings,
     phases: [],
@@ -211,6 +213,7 @@ test('a finding with a link or an emphasis stays text', () => {
 test('nothing is said of checks that never ran', () => {
   const s = renderSummary({
     plan: undefined,
+    permissions: [],
     capture: undefined,
     findings: [],
     phases: [],
@@ -223,7 +226,15 @@ test('nothing is said of checks that never ran', () => {
 test('the manifest is an output also of a refused run', () => {
   expect(
     renderOutputs(
-      { plan: undefined, capture: undefined, findings: [], phases: [], leaks: [], failure: 'No.' },
+      {
+        plan: undefined,
+        permissions: [],
+        capture: undefined,
+        findings: [],
+        phases: [],
+        leaks: [],
+        failure: 'No.',
+      },
       '/m.json',
     ),
   ).toEqual({ manifest: '/m.json' });

@@ -15,7 +15,7 @@ describe('the plan in the log', () => {
       ...replicasOf(plan)
         .slice(3)
         .map(({ url }) => `  ${url}`),
-      'At most 28.0 GiB to copy, at least 2 min 17 s when every page holds data; the SAS live for 24 h 0 min.',
+      '11 changes by the resource manager and 4 copies; at most 28.0 GiB to copy, at least 2 min 17 s when every page holds data; the SAS live for 24 h 0 min.',
     ]);
   });
 

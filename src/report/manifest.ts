@@ -25,6 +25,19 @@ export function renderManifest(result: Result, createdAt: string): string {
         plan: plan.vm.plan,
       },
       tags: plan.tags,
+      plan: {
+        isDone: plan.isDone,
+        power: plan.power,
+        snapshotSku: plan.snapshotSku,
+        keepSnapshots: plan.keepSnapshots,
+        sasDurationInSeconds: plan.sasDurationInSeconds,
+        expected: plan.expected,
+        snapshots: plan.isDone ? [] : plan.disks.map(({ snapshotId }) => snapshotId),
+        vhds: plan.disks.flatMap((disk) =>
+          disk.replicas.map(({ url, overwrite }) => ({ url, overwrite: overwrite !== undefined })),
+        ),
+        permissions: result.permissions,
+      },
       disks: plan.disks.map((disk) => ({
         lun: disk.key === 'os' ? undefined : disk.key,
         kind: disk.key === 'os' ? 'os' : 'data',

@@ -20,6 +20,6 @@ export function renderPlan(plan: Plan): readonly string[] {
         ({ url, overwrite }) => `  ${url}${overwrite === undefined ? '' : ' (overwritten)'}`,
       ),
     ]),
-    `At most ${formatBytes(expected.bytes)} to copy, at least ${formatSeconds(expected.seconds)} when every page holds data; the SAS live for ${formatSeconds(plan.sasDurationInSeconds)}.`,
+    `${expected.changes} changes by the resource manager and ${expected.copies} copies; at most ${formatBytes(expected.bytes)} to copy, at least ${formatSeconds(expected.seconds)} when every page holds data; the SAS live for ${formatSeconds(plan.sasDurationInSeconds)}.`,
   ];
 }

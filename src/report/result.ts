@@ -2,12 +2,15 @@ import type { Capture } from '../capture.ts';
 import type { Finding } from '../checks/check.ts';
 import type { Outcome } from '../copy/transfer.ts';
 import type { Leak } from '../lease.ts';
+import type { Requirement } from '../permissions.ts';
 import type { DiskKey, Plan } from '../plan.ts';
 import type { Phase } from '../timeline.ts';
 
 /** All that a run has to report, as far as it came. */
 export interface Result {
   readonly plan: Plan | undefined;
+  /** What the plan needs the identity to be allowed. */
+  readonly permissions: readonly Requirement[];
   readonly capture: Capture | undefined;
   readonly findings: readonly Finding[];
   readonly phases: readonly Phase[];

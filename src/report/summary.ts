@@ -1,5 +1,7 @@
+import type { Plan } from '../plan.ts';
 import type { Phase } from '../timeline.ts';
 import { formatSeconds } from '../units.ts';
+import { renderPlan } from './plan.ts';
 import { finishedReplicas, hyperVGenerationOf, type Result } from './result.ts';
 import { replicaRows } from './table.ts';
 
@@ -12,9 +14,11 @@ export function renderSummary(result: Result): string {
   const { plan, failure } = result;
   const vm = plan === undefined ? '' : ` of VM <code>${escape(plan.vm.name)}</code>`;
   return [
-    failure === undefined ? `## Image VHDs${vm}` : `## Image VHDs${vm}: failed`,
+    isPlanOnly(result)
+      ? `## Plan for the image VHDs${vm}`
+      : `## Image VHDs${vm}${failure === undefined ? '' : ': failed'}`,
     ...(failure === undefined ? [] : [`> [!CAUTION]\n> ${escape(failure)}`]),
-    ...(plan === undefined ? [] : [renderFacts(result)]),
+    ...renderOutcome(result),
     ...renderReplicas(result),
     ...renderPhases(result.phases),
     ...renderFindings(result),
@@ -25,9 +29,27 @@ export function renderSummary(result: Result): string {
     .concat('\n');
 }
 
-function renderFacts(result: Result): string {
-  const { plan } = result;
-  if (plan === undefined) return '';
+/** A run that stopped at its plan, as it was told. */
+function isPlanOnly({ plan, capture, failure }: Result): boolean {
+  return plan !== undefined && capture === undefined && failure === undefined;
+}
+
+function renderOutcome(result: Result): readonly string[] {
+  const { plan, permissions } = result;
+  if (plan === undefined) return [];
+  if (!isPlanOnly(result)) return [renderFacts(result, plan)];
+  const rights = permissions.map(({ scope, kind, name }) => `${kind} ${name} on ${scope}`);
+  return [
+    'Nothing was changed.',
+    ['```', ...renderPlan(plan).slice(0, MAX_ROWS), '```'].join('\n'),
+    `<details><summary>Permissions that it needs</summary>\n\n${rights
+      .slice(0, MAX_ROWS)
+      .map((right) => `- ${escape(right)}`)
+      .join('\n')}\n\n</details>`,
+  ];
+}
+
+function renderFacts(result: Result, plan: Plan): string {
   const finished = finishedReplicas(result).length;
   const planned = plan.disks.flatMap((disk) => disk.replicas).length;
   return [

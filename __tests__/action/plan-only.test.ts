@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expectNoSecrets, runAction } from '../support/action.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { buildScenario } from '../support/scenario.ts';
+
+let azure: LocalAzure;
+
+beforeAll(async () => {
+  azure = await startLocalAzure(buildScenario());
+});
+
+afterAll(async () => {
+  await azure.stop();
+});
+
+async function changes(): Promise<readonly string[]> {
+  return (await azure.calls())
+    .filter(({ host, method }) => !['GET', 'HEAD'].includes(method) && !host.startsWith('login.'))
+    .map(({ method, url }) => `${method} ${url}`);
+}
+
+test('plan-only shows every name and right, and changes nothing', async () => {
+  await azure.reset(buildScenario());
+  const run = await runAction(azure, { 'plan-only': 'true', replicas: '2' });
+  expect(run.main.exitCode).toBe(0);
+  expect(await changes()).toEqual([]);
+  const vhds = ['imageswe1', 'imageswe2'].map(
+    (name, index) =>
+      `https://${name}.blob.core.windows.net/vhds/builder-1234567890-os-${index + 1}.vhd`,
+  );
+  expect(run.manifest).toMatchObject({
+    succeeded: true,
+    plan: {
+      isDone: false,
+      power: { powerOff: true, deallocate: true, generalize: true, restart: false },
+      snapshots: { length: 3 },
+      vhds: { length: 4 },
+      expected: { changes: 15, copies: 4, bytes: 6 * 1024 ** 3 },
+    },
+  });
+  for (const text of [run.main.log, run.main.summary, run.manifestText]) {
+    for (const vhd of vhds) expect(text).toContain(vhd);
+  }
+  expect(run.main.summary).toContain('Plan for the image VHDs');
+  expect(run.main.summary).toContain('Microsoft.Compute/virtualMachines/generalize/action');
+  expect(run.main.outputs['vhd-uris']).toBe('[]');
+  expect(run.post.log).toBe('Nothing is left to close.');
+  expectNoSecrets(run);
+});
+
+test('plan-only fails where the run would be refused', async () => {
+  await azure.reset(buildScenario({ vm: { securityType: 'ConfidentialVM' } }));
+  const run = await runAction(azure, { 'plan-only': 'true' });
+  expect(run.main.exitCode).toBe(1);
+  expect(run.main.summary).toContain('confidential VM');
+  expect(await changes()).toEqual([]);
+});
