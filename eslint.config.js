@@ -6,7 +6,7 @@ import tseslint from 'typescript-eslint';
 const pure = [
   'src/plan.ts',
   'src/checks/*.ts',
-  'src/permissions.ts',
+  'src/{permissions,rights}.ts',
   'src/vhd.ts',
   'src/blob-name.ts',
   'src/copy/progress.ts',

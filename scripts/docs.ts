@@ -2,8 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { parse } from 'yaml';
+import { rights, type Right } from '../src/rights.ts';
 
-/** Writes the README's tables of inputs and outputs from action.yml; with --check it only says whether they are in step. */
+/**
+ * Writes what the documentation takes from elsewhere: the README's tables of inputs and outputs from action.yml, the
+ * custom role and its reasons from src/rights.ts. With --check it only says whether they are in step.
+ */
 interface Manifest {
   readonly inputs: Readonly<
     Record<string, { description: string; default?: string; required?: boolean }>
@@ -12,45 +16,78 @@ interface Manifest {
 }
 
 const root = join(import.meta.dirname, '..');
-const readme = join(root, 'README.md');
 const manifest = parse(readFileSync(join(root, 'action.yml'), 'utf8')) as Manifest;
-const before = readFileSync(readme, 'utf8');
-const replaced = replaceBlock(
-  replaceBlock(before, 'inputs', inputTable(manifest)),
-  'outputs',
-  outputTable(manifest),
-);
-const after = await format(replaced, { ...(await resolveConfig(readme)), filepath: readme });
 
-if (!process.argv.includes('--check')) {
-  writeFileSync(readme, after);
-} else if (after !== before) {
-  console.error('README.md is not in step with action.yml: run "npm run docs".');
-  process.exitCode = 1;
+await update('README.md', { inputs: inputTable(manifest), outputs: outputTable(manifest) });
+await update('docs/permissions.md', { role: roleJson(), rights: rightTable() });
+
+async function update(path: string, blocks: Readonly<Record<string, string>>): Promise<void> {
+  const file = join(root, path);
+  const before = readFileSync(file, 'utf8');
+  const replaced = Object.entries(blocks).reduce(
+    (text, [name, block]) => replaceBlock(path, text, name, block),
+    before,
+  );
+  const after = await format(replaced, { ...(await resolveConfig(file)), filepath: file });
+  if (!process.argv.includes('--check')) {
+    writeFileSync(file, after);
+  } else if (after !== before) {
+    console.error(`${path} is not in step with its sources: run "npm run docs".`);
+    process.exitCode = 1;
+  }
 }
 
 function inputTable({ inputs }: Manifest): string {
   const rows = Object.entries(inputs).map(([name, input]) => {
     const fallback = input.default === undefined ? '' : `\`${input.default}\``;
-    return `| \`${name}\` | ${cell(input.description)} | ${input.required === true ? '**required**' : fallback} |`;
+    return [`\`${name}\``, input.description, input.required === true ? '**required**' : fallback];
   });
-  return ['| Input | Meaning | Default |', '| --- | --- | --- |', ...rows].join('\n');
+  return table(['Input', 'Meaning', 'Default'], rows);
 }
 
 function outputTable({ outputs }: Manifest): string {
-  const rows = Object.entries(outputs).map(
-    ([name, output]) => `| \`${name}\` | ${cell(output.description)} |`,
-  );
-  return ['| Output | Meaning |', '| --- | --- |', ...rows].join('\n');
+  const rows = Object.entries(outputs).map(([name, output]) => [`\`${name}\``, output.description]);
+  return table(['Output', 'Meaning'], rows);
+}
+
+function roleJson(): string {
+  const named = (kind: Right['kind']): readonly string[] =>
+    rights
+      .filter((right) => right.kind === kind)
+      .map(({ name }) => name)
+      .sort();
+  const role = {
+    Name: 'VM to VHD',
+    Description: 'Captures VMs into VHD blobs',
+    Actions: named('action'),
+    NotActions: [],
+    DataActions: named('dataAction'),
+    NotDataActions: [],
+    AssignableScopes: ['/subscriptions/SUBSCRIPTION'],
+  };
+  return `\`\`\`json\n${JSON.stringify(role, undefined, 2)}\n\`\`\``;
+}
+
+function rightTable(): string {
+  const rows = rights.map(({ kind, name, why }) => [
+    `\`${name}\`${kind === 'dataAction' ? ' (data)' : ''}`,
+    why,
+  ]);
+  return table(['Right', 'Why'], rows);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.map(cell).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
 function cell(text: string): string {
   return text.trim().replace(/\s+/g, ' ').replaceAll('|', '\\|');
 }
 
-function replaceBlock(text: string, name: string, block: string): string {
+function replaceBlock(path: string, text: string, name: string, block: string): string {
   const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`README.md has no block "${name}"`);
+  if (from < 0 || to < from) throw new Error(`${path} has no block "${name}"`);
   return `${text.slice(0, from + begin.length)}\n\n${block}\n\n${text.slice(to)}`;
 }

@@ -2,6 +2,7 @@ import type { Permission, VirtualMachine } from './facts.ts';
 import type { Inputs } from './inputs.ts';
 import { planPower, type Layout } from './plan.ts';
 import { requireResourceId, resourceGroupId } from './resource-id.ts';
+import { rights, type Right } from './rights.ts';
 
 /** A right that the run needs at a scope. */
 export interface Requirement {
@@ -9,10 +10,6 @@ export interface Requirement {
   readonly kind: 'action' | 'dataAction';
   readonly name: string;
 }
-
-const vm = 'Microsoft.Compute/virtualMachines';
-const snapshots = 'Microsoft.Compute/snapshots';
-const containers = 'Microsoft.Storage/storageAccounts/blobServices/containers';
 
 /**
  * The rights that a run needs beyond those that its survey has used already, each once per scope.
@@ -24,38 +21,19 @@ export function requiredPermissions(
   layout: Layout,
 ): readonly Requirement[] {
   const power = planPower(inputs, source);
-  const vmActions = [
-    ...(power.powerOff ? [`${vm}/powerOff/action`] : []),
-    ...(power.deallocate ? [`${vm}/deallocate/action`] : []),
-    ...(power.generalize ? [`${vm}/generalize/action`] : []),
-    ...(power.restart ? [`${vm}/start/action`] : []),
-  ];
-  const snapshotGroups = layout.disks.map(({ snapshotId }) =>
+  const groups = layout.disks.map(({ snapshotId }) =>
     resourceGroupId(requireResourceId(snapshotId)),
   );
-  return [
-    ...actions(source.id, vmActions),
-    ...layout.disks.flatMap(({ diskId }) =>
-      actions(diskId, ['Microsoft.Compute/disks/beginGetAccess/action']),
-    ),
-    ...unique(snapshotGroups).flatMap((scope) =>
-      actions(scope, [
-        `${snapshots}/read`,
-        `${snapshots}/write`,
-        `${snapshots}/delete`,
-        `${snapshots}/beginGetAccess/action`,
-        `${snapshots}/endGetAccess/action`,
-      ]),
-    ),
-    ...containerScopes(layout).flatMap((scope) => [
-      ...actions(scope, [`${containers}/write`]),
-      ...['read', 'write', 'delete'].map((verb) => ({
-        scope,
-        kind: 'dataAction' as const,
-        name: `${containers}/blobs/${verb}`,
-      })),
-    ]),
-  ];
+  const scopes: Readonly<Record<Right['at'], readonly string[]>> = {
+    vm: [source.id],
+    disk: layout.disks.map(({ diskId }) => diskId),
+    'snapshot-group': unique(groups),
+    container: containerScopes(layout),
+    survey: [],
+  };
+  return rights
+    .filter(({ step }) => step === undefined || power[step])
+    .flatMap(({ at, kind, name }) => scopes[at].map((scope) => ({ scope, kind, name })));
 }
 
 /** The containers that are written to, as resource IDs. */
@@ -89,10 +67,6 @@ export function isGranted(
     ({ dataActions = [], notDataActions }) =>
       matchesAny(dataActions, name) && !matchesAny(notDataActions, name),
   );
-}
-
-function actions(scope: string, names: readonly string[]): readonly Requirement[] {
-  return names.map((name) => ({ scope, kind: 'action', name }));
 }
 
 function unique(values: readonly string[]): readonly string[] {

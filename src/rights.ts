@@ -1,0 +1,80 @@
+import type { PowerPlan } from './plan.ts';
+
+/** A right that some run needs: a row of the custom role, and of the check before a run. */
+export interface Right {
+  readonly kind: 'action' | 'dataAction';
+  readonly name: string;
+  /** Where it is checked; `survey` is what looking takes, which shows by itself when it is missing. */
+  readonly at: 'vm' | 'disk' | 'snapshot-group' | 'container' | 'survey';
+  /** The step that needs it, where only some runs do. */
+  readonly step?: keyof PowerPlan;
+  readonly why: string;
+}
+
+const vm = 'Microsoft.Compute/virtualMachines';
+const disks = 'Microsoft.Compute/disks';
+const snapshots = 'Microsoft.Compute/snapshots';
+const locations = 'Microsoft.Compute/locations';
+const accounts = 'Microsoft.Storage/storageAccounts';
+const containers = `${accounts}/blobServices/containers`;
+const surveyed = { kind: 'action', at: 'survey' } as const;
+const onVm = { kind: 'action', at: 'vm' } as const;
+const onSnapshots = { kind: 'action', at: 'snapshot-group' } as const;
+const onBlobs = { kind: 'dataAction', at: 'container' } as const;
+
+/** Every right; the documented role and the check before a run both come from here. */
+export const rights: readonly Right[] = [
+  { ...surveyed, name: `${vm}/read`, why: 'Looking at the VM and its power state.' },
+  { ...surveyed, name: `${vm}/instanceView/read`, why: 'Looking at the VM and its power state.' },
+  { ...surveyed, name: `${disks}/read`, why: 'Size, region and encryption of its disks.' },
+  {
+    ...surveyed,
+    name: `${accounts}/read`,
+    why: "The account's blob endpoint, kind and region; on the subscription where accounts are named without resource IDs.",
+  },
+  { ...surveyed, name: `${containers}/read`, why: 'Whether the container is there.' },
+  {
+    ...surveyed,
+    name: 'Microsoft.Resources/subscriptions/resourceGroups/read',
+    why: 'Whether `snapshot-resource-group` is there.',
+  },
+  {
+    ...surveyed,
+    name: 'Microsoft.Authorization/permissions/read',
+    why: 'The check of these rights before the run; without it there is a warning.',
+  },
+  {
+    ...surveyed,
+    name: `${locations}/operations/read`,
+    why: 'Asking how an operation on the VM stands.',
+  },
+  {
+    ...surveyed,
+    name: `${locations}/diskOperations/read`,
+    why: 'Asking how an operation on a snapshot stands.',
+  },
+  { ...onVm, name: `${vm}/powerOff/action`, step: 'powerOff', why: 'Stopping the VM.' },
+  { ...onVm, name: `${vm}/deallocate/action`, step: 'deallocate', why: 'Giving its machine back.' },
+  { ...onVm, name: `${vm}/generalize/action`, step: 'generalize', why: '`generalize: mark`.' },
+  { ...onVm, name: `${vm}/start/action`, step: 'restart', why: '`source-power: restart`.' },
+  {
+    kind: 'action',
+    at: 'disk',
+    name: `${disks}/beginGetAccess/action`,
+    why: 'Azure asks for it when a snapshot is made of a disk.',
+  },
+  { ...onSnapshots, name: `${snapshots}/read`, why: 'Looking at a snapshot before it is closed.' },
+  { ...onSnapshots, name: `${snapshots}/write`, why: 'Taking the snapshots.' },
+  { ...onSnapshots, name: `${snapshots}/delete`, why: 'Deleting them afterwards.' },
+  { ...onSnapshots, name: `${snapshots}/beginGetAccess/action`, why: 'Opening them for reading.' },
+  { ...onSnapshots, name: `${snapshots}/endGetAccess/action`, why: 'Revoking that.' },
+  {
+    kind: 'action',
+    at: 'container',
+    name: `${containers}/write`,
+    why: 'Making the container when it is missing.',
+  },
+  { ...onBlobs, name: `${containers}/blobs/read`, why: 'Following and verifying the copies.' },
+  { ...onBlobs, name: `${containers}/blobs/write`, why: 'Copying.' },
+  { ...onBlobs, name: `${containers}/blobs/delete`, why: 'Removing what is unfinished.' },
+];
