@@ -3,16 +3,20 @@ import { createResources } from './arm/resources.ts';
 import type { ArmResources } from './arm/resource-store.ts';
 import { createBlobApp } from './blobs/app.ts';
 import type { Azurite } from './blobs/azurite.ts';
-import { createDiskExports, createExportApp } from './blobs/exports.ts';
+import { createExportApp } from './blobs/export-app.ts';
+import { createDiskExports } from './blobs/exports.ts';
+import { createLoad } from './blobs/load.ts';
 import { createBlobStore } from './blobs/store.ts';
 import type { Answering } from './edge/dispatcher.ts';
 import { listGrants, type ListedExports } from './edge/grant-list.ts';
 import { createHosts } from './edge/hosts.ts';
+import { recordTraffic, type TrafficPair } from './edge/traffic.ts';
 import { createEntraApp } from './identity/entra.ts';
 import { createGithubOidcApp, type IdTokenRequest } from './identity/github-oidc.ts';
 import { createIdentities, type TokenIssuer } from './identity/identities.ts';
 import { createImdsApp } from './identity/imds.ts';
 import type { SigningKey } from './identity/signing-key.ts';
+import { fillModel } from './model-preset.ts';
 import { ScenarioError } from './scenario-error.ts';
 import type { Scenario } from './scenario.ts';
 import type { BlobStore, DiskImages, Hosts, World } from './world.ts';
@@ -25,6 +29,8 @@ export interface Foundation {
   readonly entraKey: SigningKey;
   readonly githubKey: SigningKey;
   readonly job: IdTokenRequest;
+  /** Gets every call to Azure Resource Manager with its answer. */
+  readonly keepTraffic?: ((pair: TrafficPair) => void) | undefined;
 }
 
 /** A world as the local Azure runs it. */
@@ -36,10 +42,11 @@ export interface RunningWorld extends World {
 
 /** Builds the world of a scenario, with its blobs in the emptied store, and the services that answer for it. */
 export async function buildWorld(
-  scenario: Scenario,
+  given: Scenario,
   foundation: Foundation,
 ): Promise<{ readonly world: RunningWorld; readonly answering: Answering }> {
-  const { azurite, images, entraKey, githubKey, job } = foundation;
+  const { azurite, images, entraKey, githubKey, job, keepTraffic } = foundation;
+  const scenario = given.model ? { ...given, model: fillModel(given.model) } : given;
   const cloud = scenario.cloud ?? 'AzureCloud';
   const hosts = createHosts(cloud);
   const parts = {
@@ -56,11 +63,13 @@ export async function buildWorld(
   await azurite.clear();
   await blobs.seed();
   const issuer = world.identities;
+  const load = createLoad(scenario.model);
+  const arm = createArmApp(world);
   const services: Answering['services'] = {
     entra: createEntraApp({ cloud, hosts, issuer, entraKey, githubKey }),
-    arm: createArmApp(world),
-    blob: createBlobApp(world, azurite),
-    export: createExportApp(world),
+    arm: keepTraffic === undefined ? arm : recordTraffic(arm, hosts.arm, keepTraffic),
+    blob: createBlobApp(world, azurite, load),
+    export: createExportApp(world, load),
     'github-oidc': createGithubOidcApp(scenario.github ?? {}, githubKey, job),
     imds: createImdsApp(issuer),
   };

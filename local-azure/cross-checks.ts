@@ -14,6 +14,7 @@ export function findCrossProblems(scenario: Scenario): readonly string[] {
     ...findRepeats(scenario),
     ...findUnknownRoles(scenario),
     ...findBadBlobs(scenario),
+    ...findBadPowerStates(scenario),
   ];
 }
 
@@ -105,6 +106,14 @@ function findBadBlobs({ storageAccounts = [] }: Scenario): readonly string[] {
           : [],
       ),
     ),
+  );
+}
+
+function findBadPowerStates({ virtualMachines = [] }: Scenario): readonly string[] {
+  return virtualMachines.flatMap(({ stoppedFromInside, powerState }, index) =>
+    stoppedFromInside === true && powerState !== 'stopped'
+      ? [`/virtualMachines/${index}/stoppedFromInside: is for a VM whose powerState is stopped`]
+      : [],
   );
 }
 

@@ -30,6 +30,8 @@ export async function buildEnvironment(
     REQUESTS_CA_BUNDLE: bundleFile,
     SSL_CERT_FILE: bundleFile,
     CURL_CA_BUNDLE: bundleFile,
+    // What az remembers of a sign-in is worthless at the next start, and must not replace that of the real Azure.
+    AZURE_CONFIG_DIR: join(parts.folder, 'az'),
     // Its telemetry goes to a host that the proxy refuses.
     AZURE_CORE_COLLECT_TELEMETRY: 'false',
     ACTIONS_ID_TOKEN_REQUEST_URL: parts.job.url,

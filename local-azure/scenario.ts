@@ -11,11 +11,14 @@ export interface Scenario {
   readonly storageAccounts?: readonly ScenarioStorageAccount[];
   readonly identities?: readonly ScenarioIdentity[];
   readonly locks?: readonly ScenarioLock[];
+  readonly policies?: readonly ScenarioPolicy[];
   readonly github?: ScenarioGithub;
   /** Seconds that an access token lives. Default: 3600. */
   readonly tokenLifetimeSeconds?: number;
   /** Sent as Retry-After on every answer of a long-running operation; by default only where Azure sends it. */
   readonly retryAfterSeconds?: number;
+  /** Whether the compute service refuses calls when their tokens are spent. Default: false. */
+  readonly throttling?: boolean;
   readonly model?: ScenarioModel;
   readonly faults?: readonly FaultRule[];
   /** Host names outside Azure that the proxy lets through. Default: none. */
@@ -49,6 +52,8 @@ export interface ScenarioVirtualMachine {
   readonly hyperVGeneration?: 'V1' | 'V2';
   /** Default: running. */
   readonly powerState?: 'running' | 'stopped' | 'deallocated';
+  /** A stopped VM was powered off by its guest, and has to be powered off once more before it is generalized. */
+  readonly stoppedFromInside?: boolean;
   readonly generalized?: boolean;
   /** Default: Succeeded. */
   readonly provisioningState?: 'Succeeded' | 'Updating' | 'Failed' | 'Deleting';
@@ -128,6 +133,10 @@ export interface ScenarioStorageAccount {
 
 export interface ScenarioContainer {
   readonly name: string;
+  /** A time-based retention policy keeps its blobs as they are once they are there. */
+  readonly hasImmutabilityPolicy?: boolean;
+  /** A legal hold does. */
+  readonly hasLegalHold?: boolean;
   readonly blobs?: readonly ScenarioBlob[];
 }
 
@@ -177,11 +186,25 @@ export interface ScenarioLock {
   readonly name?: string;
 }
 
+/** An assigned policy that denies the making or changing of resources. */
+export interface ScenarioPolicy {
+  readonly name: string;
+  /** Resource ID of the scope. Default: every subscription of the scenario. */
+  readonly scope?: string;
+  /** Resource types that it is about. Default: all. */
+  readonly types?: readonly string[];
+  /** Only resources without this tag are denied. */
+  readonly requiredTag?: string;
+}
+
 /** The workflow run that the GitHub OIDC endpoint speaks for. */
 export interface ScenarioGithub {
   /** Default: octo-org/images. */
   readonly repository?: string;
-  /** Default: repo:REPOSITORY:ref:refs/heads/main. */
+  /** Numeric IDs; with both, the default subject has the newer form with IDs. */
+  readonly repositoryOwnerId?: string;
+  readonly repositoryId?: string;
+  /** Default: repo:OWNER/REPOSITORY:ref:refs/heads/main, with IDs repo:OWNER@ID/REPOSITORY@ID:ref:refs/heads/main. */
   readonly subject?: string;
   /** Seconds that an assertion lives. Default: 300. */
   readonly assertionLifetimeSeconds?: number;
@@ -189,6 +212,10 @@ export interface ScenarioGithub {
 
 /** Times of the model, all off (0) by default; see docs/local-azure.md for where each figure comes from. */
 export interface ScenarioModel {
+  /** Fills in what is not given with fair figures of Azure. */
+  readonly preset?: 'azure';
+  /** What is drawn by chance follows from it. Default: 0. */
+  readonly seed?: number;
   /** Milliseconds that every call to ARM takes. */
   readonly armLatencyMs?: number;
   /** Milliseconds from the start of a long-running operation to its end. */
@@ -201,28 +228,70 @@ export interface ScenarioModel {
         | 'snapshot'
         | 'grantAccess'
         | 'revokeAccess'
-        | 'delete',
+        | 'delete'
+        | 'runCommand'
+        | 'image'
+        | 'disk',
         number
       >
     >
   >;
   /** MiB per second of one asynchronous Copy Blob. */
   readonly copyMiBPerSecond?: number;
+  readonly blobs?: ScenarioBlobModel;
+}
+
+/** Times and budgets of the blob service and of disk exports; what is not given is not limited. */
+export interface ScenarioBlobModel {
+  /** Milliseconds that a call takes at least: half of them less than p50, one in a hundred more than p99. */
+  readonly latencyMs?: { readonly p50: number; readonly p99: number };
+  /** How many times that a call takes whose source is in another region. Default: 1. */
+  readonly acrossRegionsFactor?: number;
+  /** Of one blob, reads and writes together. */
+  readonly perBlob?: ScenarioBudget;
+  /** Of one disk export. */
+  readonly perExport?: ScenarioBudget;
+  /** Of one account, all of its blobs together. */
+  readonly perAccount?: ScenarioBudget;
+  /** Milliseconds of work that may wait for a budget; calls beyond it get 503 ServerBusy. Default: 0. */
+  readonly longestQueueMs?: number;
+  /** Sent as Retry-After with it. Default: none is sent. */
+  readonly retryAfterSeconds?: number;
+  /** MiB per second of one asynchronous Copy Blob from another region. Default: copyMiBPerSecond. */
+  readonly copyAcrossMiBPerSecond?: number;
+  /** Asynchronous copies into an account run one after another. Default: false. */
+  readonly copiesInTurn?: boolean;
+  /** Milliseconds of a Copy Blob within an account. Default: as fast as it goes. */
+  readonly ownCopyMs?: { readonly p50: number; readonly p99: number };
+}
+
+export interface ScenarioBudget {
+  readonly mibPerSecond?: number;
+  readonly requestsPerSecond?: number;
 }
 
 /** A fault: what answers instead of the service, or what happens beside its answer. */
 export interface FaultRule {
-  readonly match: {
-    readonly method?: string;
-    /** Regular expressions, tested without regard to case. The path is tested with its query. */
-    readonly host?: string;
-    readonly path?: string;
-  };
+  readonly match: FaultMatch;
   /** The first matching call that it strikes, from 1. Default: 1. */
   readonly nth?: number;
-  /** How many matching calls it strikes from there. Default: 1; 0 is for ever. */
+  /** How many calls it strikes from there; 0 is for ever. Default: 1, or 0 with a rate. */
   readonly times?: number;
+  /** The share of the matching calls that it strikes, above 0 to 1. Default: 1. */
+  readonly rate?: number;
+  /** Which calls a rate strikes follows from it. Default: 0. */
+  readonly seed?: number;
+  /** It ends after so many matching calls, struck or not, or with the first call of another kind. */
+  readonly until?: number | FaultMatch;
   readonly action: FaultAction;
+}
+
+/** Which calls are meant; all that is given must match. */
+export interface FaultMatch {
+  readonly method?: string;
+  /** Regular expressions, tested without regard to case. The path is tested with its query. */
+  readonly host?: string;
+  readonly path?: string;
 }
 
 export type FaultAction =
@@ -235,8 +304,8 @@ export type FaultAction =
     }
   /** Never answers. */
   | { readonly kind: 'hang' }
-  /** Closes the connection without an answer. */
-  | { readonly kind: 'drop' }
+  /** Closes the connection without an answer, or after so many bytes of its body. */
+  | { readonly kind: 'drop'; readonly afterBytes?: number }
   /** Ends every SAS of disk exports, then lets the call through. */
   | { readonly kind: 'end-sas' }
   /** What becomes of the Copy Blob that this call starts, once half of it is done. */
@@ -244,5 +313,7 @@ export type FaultAction =
       readonly kind: 'copy';
       readonly end: 'failed' | 'aborted' | 'stalled' | 'vanished' | 'replaced';
     }
+  /** The blob that this Put Page From URL or Copy Blob reads looks as if it were being written. Default: 412. */
+  | { readonly kind: 'source-modified'; readonly status?: 304 | 412 }
   /** The long-running operation that this call starts ends as Failed (HTTP 200 on the poll). */
   | { readonly kind: 'fail-operation'; readonly code: string; readonly message: string };

@@ -9,6 +9,7 @@ import { Dispatcher } from './edge/dispatcher.ts';
 import { FaultList } from './edge/faults.ts';
 import { keepOpen, listen, startProxy, type Listener, type ProxyRules } from './edge/proxy.ts';
 import { readState } from './edge/state.ts';
+import { appendTo } from './edge/traffic.ts';
 import { buildEnvironment } from './environment.ts';
 import { createIdTokenRequest } from './identity/github-oidc.ts';
 import { createSigningKey } from './identity/signing-key.ts';
@@ -26,10 +27,17 @@ export interface LocalAzure {
   close(): Promise<void>;
 }
 
-/** Starts an Azure with a scenario that was checked; `port` is the proxy's, by default any that is free. */
+export interface StartOptions {
+  /** Of the proxy. Default: any that is free. */
+  readonly port?: number;
+  /** Where calls to Azure Resource Manager are recorded with their answers, one line of JSON each. */
+  readonly trafficFile?: string | undefined;
+}
+
+/** Starts an Azure with a scenario that was checked. */
 export async function startLocalAzure(
   scenario: Scenario,
-  { port = 0 }: { readonly port?: number } = {},
+  { port = 0, trafficFile }: StartOptions = {},
 ): Promise<LocalAzure> {
   await using stack = new AsyncDisposableStack();
   const folder = stack.adopt(await createTempFolder(), removeFolder);
@@ -46,6 +54,7 @@ export async function startLocalAzure(
     entraKey,
     githubKey,
     job,
+    keepTraffic: trafficFile === undefined ? undefined : appendTo(trafficFile),
   });
   const control = stack.adopt(await startControl(cloud), closeListener);
   const rules = { authority, ...cloud.rulesWith(control.port) };

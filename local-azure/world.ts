@@ -121,6 +121,8 @@ export interface DiskImages {
 /** A managed-disk export as its SAS opens it. */
 export interface DiskExport {
   readonly policyId: string;
+  /** Of the disk or snapshot. */
+  readonly resourceId: string;
   readonly image: DiskImage;
   readonly etag: string;
   readonly grantedAt: Date;
@@ -163,6 +165,7 @@ export interface BlobState {
 
 /** What the edge hands to a service with a request: who the caller is for the call list, and what a fault asks of it. */
 export interface CallContext {
-  /** Faults that the service itself acts out (`copy`, `fail-operation`). */
-  readonly fault: Extract<FaultAction, { kind: 'copy' | 'fail-operation' }> | undefined;
+  /** Faults that the service itself acts out. */
+  readonly fault:
+    Extract<FaultAction, { kind: 'copy' | 'fail-operation' | 'source-modified' }> | undefined;
 }

@@ -1,7 +1,5 @@
-import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { dirname } from 'node:path';
 import type { TokenCredential } from '@azure/core-auth';
 import {
   ClientAssertionCredential,
@@ -145,6 +143,18 @@ describe('tokens', () => {
     await expect(tokenOf(credentialOf(() => Promise.resolve(forged)))).rejects.toThrow(
       'AADSTS700027',
     );
+  });
+
+  test('are issued with the OpenID scopes beside the resource, as MSAL for Go asks', async () => {
+    const scope = encodeURIComponent(`${arm}/.default openid offline_access profile`);
+    const answer = await send(`https://login.microsoftonline.com/${tenantId}/oauth2/v2.0/token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      body: `grant_type=client_credentials&client_id=${clientId}&client_secret=${encodeURIComponent(clientSecret)}&scope=${scope}`,
+    });
+    expect(answer.status).toBe(200);
+    const { access_token: token } = JSON.parse(answer.body) as { readonly access_token: string };
+    expect(decodeJwt(token)).toMatchObject({ aud: arm });
   });
 
   test('come with the error body of Entra', async () => {
@@ -307,31 +317,5 @@ describe('faults', () => {
     expect(await azure.calls()).toMatchObject([{ fault: 'hang' }]);
     await azure.reset();
     await outcome;
-  });
-});
-
-describe('the process', () => {
-  test('ends with every problem of its scenario', async () => {
-    const bad = { ...smallScenario, subscriptions: [], cloud: 'AzureMoon' };
-    await expect(startLocalAzure(bad as unknown as Scenario)).rejects.toThrow(
-      /exit code 2\.\n.*2 problems:\n {2}\/cloud: must be one of.*\n {2}\/subscriptions: must NOT have fewer/,
-    );
-    const [vm] = smallScenario.virtualMachines ?? [];
-    const missing = { name: 'builder-os', content: { vhd: 'missing.vhd' } };
-    const withoutFile = {
-      ...smallScenario,
-      virtualMachines: vm === undefined ? [] : [{ ...vm, osDisk: missing }],
-    };
-    await expect(startLocalAzure(withoutFile)).rejects.toThrow(
-      /\/virtualMachines\/0\/osDisk\/content\/vhd: no such file: .*missing\.vhd/,
-    );
-  });
-
-  test('stops cleanly and removes its files', async () => {
-    const other = await startLocalAzure(smallScenario);
-    const folder = dirname(other.environment['NODE_EXTRA_CA_CERTS'] ?? '');
-    expect(existsSync(folder)).toBe(true);
-    expect(await other.stop()).toBe(0);
-    expect(existsSync(folder)).toBe(false);
   });
 });

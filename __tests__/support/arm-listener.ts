@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { ComputeManagementClient } from '@azure/arm-compute';
 import { createDefaultHttpClient } from '@azure/core-rest-pipeline';
 import type { HttpClient } from '@azure/core-rest-pipeline';
+import { afterAll } from '@jest/globals';
 import { createArmApp } from '../../local-azure/arm/app.ts';
 import { createResources } from '../../local-azure/arm/resources.ts';
 import type { ArmResources } from '../../local-azure/arm/resource-store.ts';
@@ -10,8 +11,18 @@ import { expandRole } from '../../local-azure/arm/roles.ts';
 import { createDiskImages } from '../../local-azure/disks/images.ts';
 import { setContext } from '../../local-azure/edge/call-context.ts';
 import { createHosts } from '../../local-azure/edge/hosts.ts';
+import { recordTraffic } from '../../local-azure/edge/traffic.ts';
+import type { TrafficPair } from '../../local-azure/edge/traffic.ts';
 import type { Scenario } from '../../local-azure/scenario.ts';
 import type { CallContext, DiskExports, Identities, Principal } from '../../local-azure/world.ts';
+import { definitionsFolder, expectDefinedPairs } from './traffic-check.ts';
+
+/** Every call of the test file with its answer. */
+const traffic: TrafficPair[] = [];
+
+afterAll(async () => {
+  if (definitionsFolder !== undefined) await expectDefinedPairs(definitionsFolder, traffic);
+});
 
 /** Azure Resource Manager of the local Azure alone, behind a plain listener. */
 export interface ArmListener {
@@ -42,7 +53,7 @@ export async function startArm(scenario: Scenario): Promise<ArmListener> {
     ...{ scenario, hosts, images, resources, exports, blobs },
     identities: createIdentities(scenario),
   };
-  const app = createArmApp(world);
+  const app = recordTraffic(createArmApp(world), hosts.arm, (pair) => traffic.push(pair));
   const calls: string[] = [];
   const server = createServer((request, response) => {
     setContext(request, { fault: listener.fault });
@@ -61,7 +72,10 @@ export async function startArm(scenario: Scenario): Promise<ArmListener> {
       const url = path.includes('?') ? path : `${path}?api-version=2024-03-01`;
       const answer = await fetch(`${origin}${url.replace(/^https:\/\/[^/]+/, '')}`, {
         method,
-        headers: as === '' ? {} : { authorization: `Bearer ${as}` },
+        headers: {
+          ...(as === '' ? {} : { authorization: `Bearer ${as}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await answer.text();

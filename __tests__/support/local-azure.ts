@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 import type { Call } from '../../local-azure/edge/calls.ts';
 import type { State } from '../../local-azure/edge/state.ts';
 import type { FaultRule, Scenario } from '../../local-azure/scenario.ts';
+import type { TrafficReport } from './check-traffic.ts';
+import { definitionsFolder, expectDefinedTraffic } from './traffic-check.ts';
 
 const main = fileURLToPath(new URL('../../local-azure/main.ts', import.meta.url));
 
@@ -22,7 +24,12 @@ export interface LocalAzure {
   setFaults(rules: readonly FaultRule[]): Promise<void>;
   /** Starts anew with another scenario, or with the present one. */
   reset(scenario?: Scenario): Promise<void>;
-  /** Ends it; gives its exit code. */
+  /**
+   * Checks the calls to Azure Resource Manager so far against the official definitions; throws what these do not
+   * allow. Undefined where the definitions are not there.
+   */
+  checkTraffic(): Promise<TrafficReport | undefined>;
+  /** Ends it and gives its exit code, or throws what the official definitions do not allow in its traffic. */
   stop(): Promise<number | null>;
 }
 
@@ -32,7 +39,9 @@ export async function startLocalAzure(scenario: Scenario): Promise<LocalAzure> {
   const scenarioFile = join(folder, 'scenario.json');
   const envFile = join(folder, 'environment');
   await writeFile(scenarioFile, JSON.stringify(scenario));
-  const child = fork(main, ['--scenario', scenarioFile, '--env-file', envFile], {
+  const traffic = createTraffic(join(folder, 'traffic.jsonl'));
+  const files = ['--scenario', scenarioFile, '--env-file', envFile, ...traffic.options];
+  const child = fork(main, files, {
     // Without the dashes Node would take --env-file for an option of its own.
     execArgv: ['--'],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -41,7 +50,20 @@ export async function startLocalAzure(scenario: Scenario): Promise<LocalAzure> {
   try {
     await waitUntilReady(child);
     const environment = readEnvironment(await readFile(envFile, 'utf8'));
-    return { environment, ...controlOf(environment), stop: () => stop(child, removeFiles) };
+    return {
+      environment,
+      ...controlOf(environment),
+      checkTraffic: traffic.check,
+      stop: async () => {
+        try {
+          await end(child);
+          await traffic.check();
+          return child.exitCode;
+        } finally {
+          await removeFiles();
+        }
+      },
+    };
   } catch (error) {
     await removeFiles();
     throw error;
@@ -70,14 +92,24 @@ function waitUntilReady(child: ChildProcess): Promise<void> {
   });
 }
 
-async function stop(child: ChildProcess, removeFiles: () => Promise<void>): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const exit = once(child, 'exit');
-    child.kill('SIGTERM');
-    await exit;
-  }
-  await removeFiles();
-  return child.exitCode;
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGTERM');
+  await exit;
+}
+
+/** The traffic of a local Azure, recorded only where it can be checked. */
+function createTraffic(file: string): {
+  readonly options: readonly string[];
+  readonly check: () => Promise<TrafficReport | undefined>;
+} {
+  const folder = definitionsFolder;
+  if (folder === undefined) return { options: [], check: () => Promise.resolve(undefined) };
+  return {
+    options: ['--traffic-file', file],
+    check: async () => (existsSync(file) ? await expectDefinedTraffic(folder, file) : undefined),
+  };
 }
 
 function controlOf(

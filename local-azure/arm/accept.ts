@@ -11,11 +11,13 @@ export interface Acceptance {
   readonly service: 'operations' | 'DiskOperations';
   /** What Azure sends as Retry-After; undefined where it sends none. */
   readonly retryAfterSeconds: number | undefined;
-  /** Body of the 202; none by default. */
+  /** Body of the answer; none by default. */
   readonly body?: unknown;
+  /** Default: 202. An image is answered with 201 or 200, and then without a Location. */
+  readonly status?: 200 | 201 | 202;
 }
 
-/** Starts a long-running operation and answers 202 with the URLs to poll it under. */
+/** Starts a long-running operation and answers with the URLs to poll it under. */
 export function acceptOperation(
   arm: Arm,
   call: Call,
@@ -35,12 +37,13 @@ export function acceptOperation(
     `https://${arm.world.hosts.arm}${path}?${arm.signer.sign(path, { ...query, ...extra }, operation.startedAt)}`;
   call.response.set({
     'azure-asyncoperation': urlOf({}),
-    location: urlOf({ monitor: 'true' }),
     'x-ms-request-id': operation.id,
     ...(service === 'operations' ? { 'azure-asyncnotification': 'Enabled' } : {}),
   });
   setRetryAfter(arm, call, acceptance.retryAfterSeconds);
-  call.response.status(202);
+  const { status = 202 } = acceptance;
+  if (status === 202) call.response.set('location', urlOf({ monitor: 'true' }));
+  call.response.status(status);
   if (acceptance.body === undefined) call.response.end();
   else call.response.json(acceptance.body);
 }
@@ -51,7 +54,7 @@ export function setRetryAfter(arm: Arm, call: Call, azureSeconds: number | undef
   if (seconds !== undefined) call.response.set('retry-after', `${seconds}`);
 }
 
-/** Sets what is left of the provider's own buckets; the local Azure never empties them. */
+/** Sets what is left of the provider's own buckets, each as `name;tokens`. */
 export function setProviderQuota(call: Call, ...buckets: readonly string[]): void {
   call.response.set(
     'x-ms-ratelimit-remaining-resource',

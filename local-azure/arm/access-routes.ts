@@ -6,6 +6,7 @@ import { handle } from './call.ts';
 import type { Arm, Call, Handler } from './call.ts';
 import { openResource, required } from './gate.ts';
 import { ManagedDisk } from './managed-disk.ts';
+import { missingParameter } from './request-body.ts';
 import type { Snapshot } from './snapshot.ts';
 
 type ExportType = 'Microsoft.Compute/disks' | 'Microsoft.Compute/snapshots';
@@ -88,9 +89,9 @@ function readDuration(body: unknown): number {
   const access = 'access' in given ? given.access : undefined;
   const duration = 'durationInSeconds' in given ? given.durationInSeconds : undefined;
   const fileFormat = 'fileFormat' in given ? given.fileFormat : undefined;
-  if (access === undefined) throw missing('access');
+  if (access === undefined) throw missingParameter('access');
   if (access !== 'Read') throw invalid('access', access);
-  if (duration === undefined) throw missing('durationInSeconds');
+  if (duration === undefined) throw missingParameter('durationInSeconds');
   if (
     typeof duration !== 'number' ||
     !Number.isInteger(duration) ||
@@ -102,10 +103,6 @@ function readDuration(body: unknown): number {
   // Azure also writes VHDX; the local Azure has only VHDs.
   if (fileFormat !== undefined && fileFormat !== 'VHD') throw invalid('fileFormat', fileFormat);
   return duration;
-}
-
-function missing(name: string): ArmError {
-  return invalidParameter(`Required parameter '${name}' is missing (null).`);
 }
 
 function invalid(name: string, value: unknown): ArmError {

@@ -1,16 +1,19 @@
 import type { Express } from 'express';
+import { accountKeys } from '../blobs/account-keys.ts';
 import { handle } from './call.ts';
 import type { Arm, Call } from './call.ts';
 import { openList, openResource, required } from './gate.ts';
+import { valueAt } from './request-body.ts';
 
 const type = 'Microsoft.Storage/storageAccounts';
 
-/** Routes that read storage accounts. */
+/** Routes that read storage accounts and their keys. */
 export function addStorageAccountRoutes(app: Express, arm: Arm): void {
   app.get(`/subscriptions/:subscription/providers/${type}`, handle(arm, listAccounts));
   const inGroup = `/subscriptions/:subscription/resourceGroups/:group/providers/${type}`;
   app.get(inGroup, handle(arm, listAccounts));
   app.get(`${inGroup}/:name`, handle(arm, readAccount));
+  app.post(`${inGroup}/:name/listKeys`, handle(arm, listKeys));
 }
 
 function listAccounts(arm: Arm, call: Call): void {
@@ -21,4 +24,16 @@ function listAccounts(arm: Arm, call: Call): void {
 function readAccount(arm: Arm, call: Call): void {
   const target = openResource(arm, call, type, 'read');
   call.response.json(required(arm.world.resources.get(target.id), target).body);
+}
+
+/** https://learn.microsoft.com/rest/api/storagerp/storage-accounts/list-keys. */
+function listKeys(arm: Arm, call: Call): void {
+  const target = openResource(arm, call, type, 'listKeys/action');
+  const { body } = required(arm.world.resources.get(target.id), target);
+  const times = valueAt(body.properties, 'keyCreationTime');
+  call.response.set('x-ms-ratelimit-remaining-subscription-resource-requests', '11999').json({
+    keys: accountKeys(body.name).map(({ keyName, value }) => ({
+      ...{ creationTime: valueAt(times, keyName), keyName, value, permissions: 'FULL' },
+    })),
+  });
 }

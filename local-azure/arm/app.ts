@@ -8,15 +8,19 @@ import { ArmError, gatewayError } from './arm-error.ts';
 import { addAuthorizationRoutes } from './authorization-routes.ts';
 import { handle, queryOf, setCommonHeaders } from './call.ts';
 import type { Arm, ArmWorld, Call } from './call.ts';
+import { addDiskChangeRoutes } from './disk-change-routes.ts';
 import { addDiskRoutes } from './disk-routes.ts';
 import { requireGroup, requireSubscription } from './gate.ts';
+import { addImageRoutes } from './image-routes.ts';
 import { addMetadataRoutes } from './metadata-routes.ts';
 import { addOperationRoutes } from './operation-routes.ts';
 import { Operations } from './operations.ts';
 import { PollUrlSigner } from './poll-url.ts';
 import { segmentAfter } from './resource-id.ts';
+import { addRunCommandRoutes } from './run-command-routes.ts';
 import { addSnapshotRoutes } from './snapshot-routes.ts';
 import { addSubscriptionRoutes } from './subscription-routes.ts';
+import { TokenBuckets } from './token-buckets.ts';
 import { addVirtualMachineRoutes } from './vm-routes.ts';
 
 /** Azure Resource Manager of a world, as a listener for requests to its host name. */
@@ -25,6 +29,7 @@ export function createArmApp(world: ArmWorld): RequestListener {
     world,
     operations: new Operations(world.scenario.model),
     signer: new PollUrlSigner(),
+    tokens: new TokenBuckets(),
   };
   const app = express();
   app.disable('x-powered-by');
@@ -37,8 +42,11 @@ export function createArmApp(world: ArmWorld): RequestListener {
   addAuthorizationRoutes(app, arm);
   addOperationRoutes(app, arm);
   addVirtualMachineRoutes(app, arm);
+  addRunCommandRoutes(app, arm);
   addDiskRoutes(app, arm);
+  addDiskChangeRoutes(app, arm);
   addSnapshotRoutes(app, arm);
+  addImageRoutes(app, arm);
   addAccessRoutes(app, arm);
   addStorageAccountRoutes(app, arm);
   addSubscriptionRoutes(app, arm);
@@ -90,10 +98,7 @@ function sendError(
   }
   const known = toArmError(error);
   if (known.source === 'gateway') response.set('x-ms-failure-cause', 'gateway');
-  response
-    .set(known.headers)
-    .status(known.status)
-    .json({ error: { code: known.code, message: known.message } });
+  response.set(known.headers).status(known.status).json(known.body);
 }
 
 function toArmError(error: unknown): ArmError {

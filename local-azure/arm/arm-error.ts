@@ -22,6 +22,34 @@ export class ArmError extends Error {
     this.source = options.source ?? 'provider';
     this.headers = options.headers ?? {};
   }
+
+  /** The body of the answer. */
+  get body(): Readonly<Record<string, unknown>> {
+    return { error: { code: this.code, message: this.message } };
+  }
+}
+
+/** The compute service's 429: without the `error` around it that all its other refusals have. */
+export class ThrottledError extends ArmError {
+  readonly #group: string;
+
+  /** `group` is the group of operations whose tokens are spent; another try may come after so many seconds. */
+  constructor(group: string, retryAfterSeconds: number) {
+    super(
+      429,
+      'OperationNotAllowed',
+      'The server rejected the request because too many requests have been received for this subscription.',
+      { headers: { 'retry-after': `${retryAfterSeconds}` } },
+    );
+    this.#group = group;
+  }
+
+  /** https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshooting-throttling-errors */
+  override get body(): Readonly<Record<string, unknown>> {
+    const message = JSON.stringify({ operationGroup: this.#group });
+    const details = [{ code: 'TooManyRequests', target: this.#group, message }];
+    return { code: this.code, message: this.message, details };
+  }
 }
 
 /** A refusal of the gateway. */

@@ -4,6 +4,7 @@ import type { Principal, World } from '../world.ts';
 import { authenticate } from './authentication.ts';
 import type { Operations } from './operations.ts';
 import type { PollUrlSigner } from './poll-url.ts';
+import type { TokenBuckets } from './token-buckets.ts';
 import type { ArmResources } from './resource-store.ts';
 
 /** The world as Azure Resource Manager sees it. */
@@ -14,6 +15,7 @@ export interface Arm {
   readonly world: ArmWorld;
   readonly operations: Operations;
   readonly signer: PollUrlSigner;
+  readonly tokens: TokenBuckets;
 }
 
 /** One call of a known caller. */

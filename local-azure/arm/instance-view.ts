@@ -32,6 +32,7 @@ export function buildInstanceView(vm: VirtualMachineState): Record<string, unkno
 
 function describeGuest({
   parts: { scenario },
+  agent,
   changedAt,
 }: VirtualMachineState): Record<string, unknown> {
   const isLinux = scenario.osType === 'Linux';
@@ -39,9 +40,7 @@ function describeGuest({
     computerName: scenario.name,
     osName: isLinux ? 'ubuntu' : 'Windows Server 2022 Datacenter Azure Edition',
     osVersion: isLinux ? '22.04' : '10.0.20348.2582',
-    ...(scenario.agent === 'absent'
-      ? {}
-      : { vmAgent: describeAgent(scenario.agent ?? 'ready', isLinux, changedAt) }),
+    ...(agent === 'absent' ? {} : { vmAgent: describeAgent(agent, isLinux, changedAt) }),
   };
 }
 

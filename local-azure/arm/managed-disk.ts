@@ -11,16 +11,22 @@ export interface DiskOwner {
   readonly powerState: string;
 }
 
+/** What runs from a disk; a data disk has none of it. */
+export interface Platform {
+  readonly osType: 'Linux' | 'Windows' | undefined;
+  readonly hyperVGeneration: 'V1' | 'V2' | undefined;
+  readonly securityType: 'TrustedLaunch' | 'ConfidentialVM' | undefined;
+}
+
 /** What a disk is made of. */
-export interface DiskParts {
+export interface DiskParts extends Platform {
   readonly id: string;
   readonly location: string;
   readonly scenario: ScenarioDisk;
   readonly image: DiskImage;
-  readonly osType: 'Linux' | 'Windows' | undefined;
-  readonly hyperVGeneration: 'V1' | 'V2' | undefined;
-  readonly securityType: 'TrustedLaunch' | 'ConfidentialVM' | undefined;
   readonly timeCreated: Date;
+  /** Of a disk that a client made. Default: as the disks of VMs have it. */
+  readonly creationData?: Readonly<Record<string, string>>;
 }
 
 /** A managed disk: its bytes, who uses it and whether a SAS is out. */
@@ -32,6 +38,8 @@ export class ManagedDisk implements Resource {
   readonly uniqueId: string;
   readonly access = new AccessSlot();
   readonly parts: DiskParts;
+  tags: Readonly<Record<string, string>>;
+  provisioningState: 'Updating' | 'Succeeded' | 'Failed' | 'Deleting' = 'Succeeded';
   owner: DiskOwner | undefined;
 
   constructor(parts: DiskParts) {
@@ -39,7 +47,13 @@ export class ManagedDisk implements Resource {
     this.id = parts.id;
     this.location = parts.location;
     this.image = parts.image;
+    this.tags = parts.scenario.tags ?? {};
     this.uniqueId = uuidFrom(parts.id);
+  }
+
+  get platform(): Platform {
+    const { osType, hyperVGeneration, securityType } = this.parts;
+    return { osType, hyperVGeneration, securityType };
   }
 
   get sku(): string {
@@ -63,12 +77,14 @@ export class ManagedDisk implements Resource {
       id: this.id,
       type: this.type,
       location: this.location,
-      tags: { ...scenario.tags },
+      tags: { ...this.tags },
       ...(this.owner === undefined ? {} : { managedBy: this.owner.id }),
       sku: { name: this.sku, tier: tierOf(this.sku) },
       properties: {
         ...platformOf(this.parts),
-        creationData: { createOption: this.parts.osType === undefined ? 'Empty' : 'FromImage' },
+        creationData: this.parts.creationData ?? {
+          createOption: this.parts.osType === undefined ? 'Empty' : 'FromImage',
+        },
         diskSizeGB: this.sizeGiB,
         diskIOPSReadWrite: 500,
         diskMBpsReadWrite: 60,
@@ -76,7 +92,7 @@ export class ManagedDisk implements Resource {
         networkAccessPolicy: 'AllowAll',
         publicNetworkAccess: 'Enabled',
         timeCreated: formatTime(this.parts.timeCreated),
-        provisioningState: 'Succeeded',
+        provisioningState: this.provisioningState,
         diskState: this.diskState,
         diskSizeBytes: this.image.sizeBytes,
         uniqueId: this.uniqueId,
@@ -87,10 +103,8 @@ export class ManagedDisk implements Resource {
 }
 
 /** The properties that say what runs from a disk; a data disk has none of them. */
-export function platformOf(
-  parts: Pick<DiskParts, 'osType' | 'hyperVGeneration' | 'securityType'>,
-): Record<string, unknown> {
-  const { osType, hyperVGeneration, securityType } = parts;
+export function platformOf(platform: Platform): Record<string, unknown> {
+  const { osType, hyperVGeneration, securityType } = platform;
   if (osType === undefined) return {};
   return {
     osType,

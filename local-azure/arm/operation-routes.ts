@@ -1,6 +1,7 @@
 import type { Express } from 'express';
 import { setProviderQuota, setRetryAfter } from './accept.ts';
 import { ArmError, gatewayError } from './arm-error.ts';
+import { spendTokens } from './compute-quota.ts';
 import { handle, parameter } from './call.ts';
 import type { Arm, Call } from './call.ts';
 
@@ -24,9 +25,13 @@ function pollOperation(arm: Arm, call: Call): void {
   if (operation === undefined) {
     throw new ArmError(404, 'NotFound', 'The entity was not found in this Azure location.');
   }
-  setOperationQuota(call);
+  const isDisk = /\/DiskOperations\//i.test(call.request.path);
+  setOperationQuota(arm, call, isDisk);
   const state = operation.poll();
-  if (state.status === 'InProgress') setRetryAfter(arm, call, state.remainingSeconds);
+  // The disk service has never been seen to say when to come back.
+  if (state.status === 'InProgress') {
+    setRetryAfter(arm, call, isDisk ? undefined : state.remainingSeconds);
+  }
   if (call.query.get('monitor') !== 'true') {
     call.response.json(operation.describe(state));
     return;
@@ -42,10 +47,11 @@ function sendResult(call: Call, output: unknown): void {
   else call.response.json(output);
 }
 
-function setOperationQuota(call: Call): void {
-  if (/\/DiskOperations\//i.test(call.request.path)) {
+function setOperationQuota(arm: Arm, call: Call, isDisk: boolean): void {
+  if (isDisk) {
     setProviderQuota(call, 'GetOperation3Min;49999', 'GetOperation30Min;399999');
-  } else {
-    setProviderQuota(call, 'GetOperationResource;44', 'GetOperationSubscriptionMaximum;14999');
+    return;
   }
+  const id = parameter(call, 'operation');
+  spendTokens(arm, call, 'GetOperation', { subscriptionId: parameter(call, 'subscription'), id });
 }

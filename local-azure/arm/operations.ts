@@ -13,6 +13,17 @@ export interface OperationPlan {
   readonly fail: () => void;
 }
 
+/** Thrown by `succeed` for an operation that ends as Failed. */
+export class OperationFailure extends Error {
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'OperationFailure';
+    this.code = code;
+  }
+}
+
 /** What a poll finds. */
 export type OperationState =
   | { readonly status: 'InProgress'; readonly remainingSeconds: number | undefined }
@@ -90,7 +101,8 @@ export class Operation {
       return { status: 'Succeeded', output: this.#plan.succeed() };
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      return this.#fail({ code: 'InternalExecutionError', message });
+      const code = error instanceof OperationFailure ? error.code : 'InternalExecutionError';
+      return this.#fail({ code, message });
     }
   }
 

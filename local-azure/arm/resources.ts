@@ -8,7 +8,7 @@ import type {
 } from '../scenario.ts';
 import type { DiskImages, Hosts, Resource } from '../world.ts';
 import { ManagedDisk } from './managed-disk.ts';
-import type { DiskParts } from './managed-disk.ts';
+import type { Platform } from './managed-disk.ts';
 import { isSame } from './resource-id.ts';
 import { createStore, resourceGroupType } from './resource-store.ts';
 import type { ArmResources } from './resource-store.ts';
@@ -131,9 +131,7 @@ async function addFreeDisk(filling: Filling, scenario: ScenarioFreeDisk): Promis
 async function addDisk(
   { images, resources, now }: Filling,
   scenario: ScenarioDisk,
-  place: Pick<DiskParts, 'location' | 'osType' | 'hyperVGeneration' | 'securityType'> & {
-    readonly group: Group;
-  },
+  place: Platform & { readonly location: string; readonly group: Group },
 ): Promise<ManagedDisk> {
   const image = await images.open(
     scenario.content,

@@ -1,4 +1,5 @@
 import { ArmError, invalidParameter } from './arm-error.ts';
+import { missingParameter, readTags, textAt, valueAt } from './request-body.ts';
 
 /** What a PUT of a snapshot asks for. */
 export interface SnapshotRequest {
@@ -40,16 +41,9 @@ export function readSnapshotRequest(name: string, body: unknown): SnapshotReques
   };
 }
 
-/** The tags of a body, or undefined when it has none. */
-export function readTags(body: unknown): Readonly<Record<string, string>> | undefined {
-  const tags = valueAt(body, 'tags');
-  if (typeof tags !== 'object' || tags === null) return undefined;
-  return Object.fromEntries(Object.entries(tags).map(([name, value]) => [name, String(value)]));
-}
-
 function readSource(body: unknown): string {
   const option = textAt(body, 'properties', 'creationData', 'createOption');
-  if (option === undefined) throw missing('creationData');
+  if (option === undefined) throw missingParameter('creationData');
   // Other ways of making a snapshot are Azure's, but not the local Azure's.
   if (option !== 'Copy') {
     throw invalidParameter(
@@ -57,24 +51,6 @@ function readSource(body: unknown): string {
     );
   }
   const source = textAt(body, 'properties', 'creationData', 'sourceResourceId');
-  if (source === undefined) throw missing('creationData.sourceResourceId');
+  if (source === undefined) throw missingParameter('creationData.sourceResourceId');
   return source;
-}
-
-function missing(name: string): ArmError {
-  return invalidParameter(`Required parameter '${name}' is missing (null).`);
-}
-
-function textAt(body: unknown, ...path: readonly string[]): string | undefined {
-  const value = valueAt(body, ...path);
-  return typeof value === 'string' ? value : undefined;
-}
-
-function valueAt(body: unknown, ...path: readonly string[]): unknown {
-  let value = body;
-  for (const name of path) {
-    if (typeof value !== 'object' || value === null) return undefined;
-    value = Object.entries(value).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
-  }
-  return value;
 }

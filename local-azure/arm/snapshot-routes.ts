@@ -8,8 +8,10 @@ import { openList, openResource, required, requireLinkedAction } from './gate.ts
 import type { Target } from './gate.ts';
 import type { ManagedDisk } from './managed-disk.ts';
 import type { OperationPlan } from './operations.ts';
+import { requirePolicies } from './policies.ts';
 import { isSame, isSameLocation, nameOf } from './resource-id.ts';
-import { readSnapshotRequest, readTags } from './snapshot-request.ts';
+import { readTags } from './request-body.ts';
+import { readSnapshotRequest } from './snapshot-request.ts';
 import type { SnapshotRequest } from './snapshot-request.ts';
 import { Snapshot } from './snapshot.ts';
 
@@ -42,6 +44,7 @@ function readSnapshot(arm: Arm, call: Call): void {
 
 function putSnapshot(arm: Arm, call: Call): void {
   const target = openResource(arm, call, type, 'write');
+  requirePolicies(arm, target, readTags(call.request.body) ?? {});
   setWriteQuota(call);
   const request = readSnapshotRequest(target.name, call.request.body);
   requireLinkedAction(
@@ -59,11 +62,10 @@ function putSnapshot(arm: Arm, call: Call): void {
 function patchSnapshot(arm: Arm, call: Call): void {
   const target = openResource(arm, call, type, 'write');
   const snapshot = required(arm.world.resources.snapshot(target.id), target);
+  const tags = readTags(call.request.body) ?? snapshot.tags;
+  requirePolicies(arm, target, tags);
   setWriteQuota(call);
-  acceptUpdate(arm, call, target, snapshot, {
-    sku: snapshot.sku,
-    tags: readTags(call.request.body) ?? snapshot.tags,
-  });
+  acceptUpdate(arm, call, target, snapshot, { sku: snapshot.sku, tags });
 }
 
 function deleteSnapshot(arm: Arm, call: Call): void {

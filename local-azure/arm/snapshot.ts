@@ -2,7 +2,7 @@ import type { DiskImage, Resource, ResourceBody } from '../world.ts';
 import { AccessSlot } from './access-grant.ts';
 import { formatTime } from './azure-time.ts';
 import { platformOf, tierOf } from './managed-disk.ts';
-import type { ManagedDisk } from './managed-disk.ts';
+import type { ManagedDisk, Platform } from './managed-disk.ts';
 import { nameOf } from './resource-id.ts';
 
 /** What a snapshot is made of. */
@@ -37,6 +37,14 @@ export class Snapshot implements Resource {
     this.image = parts.source.image;
     this.sku = parts.sku;
     this.tags = parts.tags;
+  }
+
+  get sizeGiB(): number {
+    return this.parts.source.sizeGiB;
+  }
+
+  get platform(): Platform {
+    return this.parts.source.platform;
   }
 
   get body(): ResourceBody {

@@ -17,6 +17,11 @@ export class VirtualMachine implements Resource, VirtualMachineState {
   powerState: PowerState;
   provisioningState: string;
   isGeneralized: boolean;
+  /** Powered off by the guest: the compute service takes the VM for one that shall run. */
+  isStoppedFromInside: boolean;
+  agent: 'ready' | 'notReady' | 'absent';
+  /** Whether a run command is under way; there is only one at a time. */
+  isRunningCommand = false;
   changedAt: Date;
   /** Counts changes, as the etag of a VM does. */
   #revision = 1;
@@ -33,6 +38,8 @@ export class VirtualMachine implements Resource, VirtualMachineState {
     this.#restingState = this.powerState;
     this.provisioningState = parts.scenario.provisioningState ?? 'Succeeded';
     this.isGeneralized = parts.scenario.generalized ?? false;
+    this.isStoppedFromInside = parts.scenario.stoppedFromInside ?? false;
+    this.agent = parts.scenario.agent ?? 'ready';
     this.changedAt = parts.timeCreated;
   }
 
@@ -71,12 +78,23 @@ export class VirtualMachine implements Resource, VirtualMachineState {
     };
     return {
       succeed: () => {
+        this.isStoppedFromInside = false;
+        if (after === 'running') this.agent = this.parts.scenario.agent ?? 'ready';
         end(after, 'Succeeded');
       },
       fail: () => {
         end(this.#restingState, 'Failed');
       },
     };
+  }
+
+  /** The guest powers itself off; an operation that is under way goes on. */
+  powerOffFromInside(): void {
+    if (this.powerState !== 'running') return;
+    this.powerState = 'stopped';
+    this.#restingState = 'stopped';
+    this.isStoppedFromInside = true;
+    this.touch();
   }
 
   /** Notes that the VM has changed. */

@@ -2,6 +2,7 @@ import type { Express } from 'express';
 import { acceptOperation, setProviderQuota } from './accept.ts';
 import { operationNotAllowed } from './arm-error.ts';
 import { handle } from './call.ts';
+import { spendTokens } from './compute-quota.ts';
 import type { Arm, Call, Handler } from './call.ts';
 import { openList, openResource, required } from './gate.ts';
 import type { Target } from './gate.ts';
@@ -28,7 +29,7 @@ const powerOff: PowerChange = {
   check: (vm) => {
     if (vm.powerState !== 'deallocated' && vm.powerState !== 'deallocating') return;
     throw operationNotAllowed(
-      `Operation 'powerOff' is not allowed on VM '${vm.name}' since the VM is ${vm.powerState}.`,
+      `Operation 'powerOff' is not allowed on VM '${vm.name}' since the VM is either deallocated or marked to be deallocated.`,
     );
   },
 };
@@ -93,27 +94,23 @@ function listVirtualMachines(arm: Arm, call: Call): void {
 }
 
 function readVirtualMachine(arm: Arm, call: Call): void {
-  const { vm } = find(arm, call, 'read');
-  setReadQuota(call);
+  const { vm, target } = find(arm, call, 'read');
+  spendTokens(arm, call, 'LowCostGet', target);
   const isExpanded = (call.query.get('$expand') ?? '').toLowerCase() === 'instanceview';
   call.response.set('etag', vm.etag).json(vm.show({ isExpanded }));
 }
 
 function readInstanceView(arm: Arm, call: Call): void {
-  const { vm } = find(arm, call, 'instanceView/read');
-  setReadQuota(call);
+  const { vm, target } = find(arm, call, 'instanceView/read');
+  spendTokens(arm, call, 'LowCostGet', target);
   call.response.json(vm.instanceView);
-}
-
-function setReadQuota(call: Call): void {
-  setProviderQuota(call, 'LowCostGetSubscriptionMaximum;23999', 'LowCostGetResource;35');
 }
 
 function changePower(change: PowerChange): Handler {
   return (arm, call) => {
     const { vm, target } = find(arm, call, `${change.kind}/action`);
+    spendTokens(arm, call, change.quota, target);
     change.check(vm);
-    setChangeQuota(call, change.quota);
     // A VM that is there already passes through no other state.
     const during = vm.powerState === change.after ? change.after : change.during;
     const powerChange = vm.change(during, change.after);
@@ -131,19 +128,21 @@ function changePower(change: PowerChange): Handler {
   };
 }
 
-function setChangeQuota(call: Call, quota: PowerChange['quota']): void {
-  setProviderQuota(call, `${quota}SubscriptionMaximum;1499`, `${quota}Resource;11`);
-}
-
-/** https://learn.microsoft.com/rest/api/compute/virtual-machines/generalize: synchronous, without a body. */
+/**
+ * https://learn.microsoft.com/rest/api/compute/virtual-machines/generalize: synchronous, without a body.
+ * A VM that its guest has powered off counts as running:
+ * https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/error-messages
+ */
 function generalize(arm: Arm, call: Call): void {
-  const { vm } = find(arm, call, 'generalize/action');
-  if (vm.powerState !== 'stopped' && vm.powerState !== 'deallocated') {
+  const { vm, target } = find(arm, call, 'generalize/action');
+  spendTokens(arm, call, 'UpdateVM', target);
+  const isOff = vm.powerState === 'stopped' || vm.powerState === 'deallocated';
+  if (!isOff || vm.isStoppedFromInside) {
+    const state = vm.isStoppedFromInside ? 'running' : vm.powerState;
     throw operationNotAllowed(
-      `Operation 'generalize' is not allowed on VM '${vm.name}' since the VM is ${vm.powerState}. Please stop/deallocate the VM and retry the operation.`,
+      `Operation 'generalize' is not allowed on VM '${vm.name}' since the VM is ${state}. Please power off explicitly in case you shut down the VM from inside the guest operating system.`,
     );
   }
-  setChangeQuota(call, 'UpdateVM');
   vm.isGeneralized = true;
   vm.touch();
   call.response.status(200).end();

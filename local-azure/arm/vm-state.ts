@@ -27,5 +27,6 @@ export interface VirtualMachineState {
   readonly powerState: PowerState;
   readonly provisioningState: string;
   readonly isGeneralized: boolean;
+  readonly agent: 'ready' | 'notReady' | 'absent';
   readonly changedAt: Date;
 }

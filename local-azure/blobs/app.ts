@@ -1,23 +1,34 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { RequestListener } from 'node:http';
 import type { World } from '../world.ts';
-import { authenticate, authorize, checkAccount } from './access.ts';
+import { checkFirewall, identify } from './access.ts';
 import type { Azurite } from './azurite.ts';
 import { sendBlobList } from './blob-list.ts';
 import { checkBlobType, checkLength } from './blob-types.ts';
 import { versionOf, type BlobCall } from './call.ts';
 import { isPending } from './copies.ts';
-import { abortCopy, startCopy } from './copy-requests.ts';
+import { abortCopy } from './abort-copy.ts';
+import { startCopy } from './copy-requests.ts';
 import { forward } from './forward.ts';
-import { parseRange } from './http-range.ts';
+import { checkMutable } from './immutability.ts';
+import { carryCall } from './call-load.ts';
+import type { Load } from './load.ts';
 import { pathOf, readOperation, type OperationKind } from './operations.ts';
 import { sendPageRanges } from './page-ranges.ts';
-import { problems, Refusal, sendProblem } from './problems.ts';
+import { putPageFromUrl } from './put-page-from-url.ts';
+import { putPage } from './put-page.ts';
+import { sendProblem } from './answer.ts';
+import { problems, Refusal } from './problems.ts';
 import { findBlob } from './store-calls.ts';
+import { sendDelegationKey } from './user-delegation-key.ts';
 
 /** The gateway for the blob hosts of all accounts. `close` cancels the copies under way. */
-export function createBlobApp(world: World, azurite: Azurite): RequestListener & { close(): void } {
+export function createBlobApp(
+  world: World,
+  azurite: Azurite,
+  load: Load,
+): RequestListener & { close(): void } {
   const listener: RequestListener = (request, response) => {
-    serve(world, azurite, request, response).catch((error: unknown) => {
+    serve({ world, azurite, load, request, response }).catch((error: unknown) => {
       if (response.headersSent) {
         response.destroy();
         return;
@@ -39,6 +50,8 @@ const handlers: Readonly<Partial<Record<OperationKind, (call: BlobCall) => Promi
   'list-pages': sendPageRanges,
   'put-blob': putBlob,
   'put-page': putPage,
+  'put-page-from-url': putPageFromUrl,
+  'delegation-key': sendDelegationKey,
   'start-copy': startCopy,
   'abort-copy': abortCopy,
   'set-properties': forwardAndForget,
@@ -51,17 +64,27 @@ const lockedKinds: readonly OperationKind[] = [
   'list-pages',
   'put-blob',
   'put-page',
+  'put-page-from-url',
   'set-properties',
   'delete-blob',
   'change-blob',
 ];
 
-async function serve(
-  world: World,
-  azurite: Azurite,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+/** What an immutable blob refuses once it is there. */
+const changingKinds: readonly OperationKind[] = [
+  'put-blob',
+  'put-page',
+  'put-page-from-url',
+  'start-copy',
+  'set-properties',
+  'delete-blob',
+];
+
+/** A request to a blob host of which nothing is known yet. */
+type Arrived = Pick<BlobCall, 'world' | 'azurite' | 'load' | 'request' | 'response'>;
+
+async function serve(arrived: Arrived): Promise<void> {
+  const { world, azurite, load, request } = arrived;
   const accountName = world.hosts.accountOf((request.headers.host ?? '').replace(/:\d+$/, ''));
   const account = world.resources.account(accountName ?? '');
   // In Azure the name of an account that does not exist is not even resolved.
@@ -72,23 +95,20 @@ async function serve(
   ) {
     throw new Refusal(problems.resourceNotFound);
   }
-  checkAccount(account, request);
-  const principal = await authenticate(world, accountName, request);
+  checkFirewall(account);
+  const { caller, principal } = await identify(world, account, accountName, request);
   const operation = readOperation(request);
   const path = pathOf(accountName, operation);
-  await authorize(
-    principal,
-    account,
-    operation,
-    async () => (await findBlob(azurite, path)) !== undefined,
-  );
+  const exists = async () => (await findBlob(azurite, path)) !== undefined;
+  await caller.authorize({ ...operation, account, exists });
   if (lockedKinds.includes(operation.kind) && isPending(azurite.copies.get(path))) {
     throw new Refusal(problems.pendingCopy);
   }
-  const handle = handlers[operation.kind] ?? forward;
-  await handle({
-    ...{ world, azurite, request, response, account, accountName, principal, operation, path },
-  });
+  if (changingKinds.includes(operation.kind)) await checkMutable(world, path, exists);
+  const call = { ...arrived, account, accountName, operation, path, caller, principal };
+  // A write from a URL is carried with its source.
+  if (load.isOn && operation.kind !== 'put-page-from-url') await carryCall(call);
+  await (handlers[operation.kind] ?? forward)(call);
 }
 
 async function putBlob(call: BlobCall): Promise<void> {
@@ -97,16 +117,6 @@ async function putBlob(call: BlobCall): Promise<void> {
   if (typeof blobType === 'string') checkBlobType(call.account, blobType);
   if (blobType === 'PageBlob') checkLength(Number(headers['x-ms-blob-content-length']));
   await forwardAndForget(call);
-}
-
-/** The store looks only at where a write starts. */
-async function putPage(call: BlobCall): Promise<void> {
-  const blob = await findBlob(call.azurite, call.path);
-  const end = parseRange(call.request)?.end ?? 0;
-  if (blob !== undefined && end > Number(blob.headers['content-length'])) {
-    throw new Refusal(problems.invalidPageRange);
-  }
-  await forward(call);
 }
 
 /** After these a blob no longer tells of the copy that made it. */

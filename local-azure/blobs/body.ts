@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { buffer, text } from 'node:stream/consumers';
+import { text } from 'node:stream/consumers';
+import { finished } from 'node:stream/promises';
 
 /** Reads a body to its end as text, without the byte order mark that Azure puts first. */
 export async function readText(message: IncomingMessage): Promise<string> {
@@ -8,10 +9,15 @@ export async function readText(message: IncomingMessage): Promise<string> {
 
 /** Reads a body to its end. */
 export async function readBytes(message: IncomingMessage): Promise<Buffer> {
-  return buffer(message);
+  // Several times as fast as the consumer of node:stream, and as an iterator.
+  const chunks: Buffer[] = [];
+  message.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await finished(message);
+  return Buffer.concat(chunks);
 }
 
 /** Throws a body away, which frees its connection. */
 export async function drain(message: IncomingMessage): Promise<void> {
-  await buffer(message);
+  message.resume();
+  await finished(message);
 }

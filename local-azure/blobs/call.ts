@@ -1,18 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Principal, Resource, World } from '../world.ts';
 import type { Azurite } from './azurite.ts';
+import type { Caller } from './caller.ts';
 import type { BlobPath } from './copies.ts';
+import type { Load } from './load.ts';
 import type { Operation } from './operations.ts';
 
 /** One request to a blob host, once it is known who asks for what. */
 export interface BlobCall {
   readonly world: World;
   readonly azurite: Azurite;
+  readonly load: Load;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly account: Resource;
   readonly accountName: string;
-  readonly principal: Principal;
+  readonly caller: Caller;
+  /** Of a caller with a bearer token. */
+  readonly principal: Principal | undefined;
   readonly operation: Operation;
   /** The blob, where the operation is on one. */
   readonly path: BlobPath;

@@ -33,6 +33,8 @@ export interface Copy {
 export interface Copies {
   get(path: BlobPath): Copy | undefined;
   set(path: BlobPath, copy: Copy): void;
+  /** Settled once the copies into an account that run now are over. */
+  turnIn(account: string): Promise<unknown>;
   /** Holds a blob while a copy onto it starts; undefined when one is starting already. */
   lock(path: BlobPath): Disposable | undefined;
   /** Cancels and forgets the copy of a blob, or those of a whole container. */
@@ -106,6 +108,10 @@ export function createCopies(): Copies {
   return {
     get: (path) => copies.get(keyOf(path)),
     set: (path, copy) => copies.set(keyOf(path), copy),
+    turnIn: (account) => {
+      const running = [...copies].filter(([key]) => key.startsWith(`${account}/`));
+      return Promise.all(running.map(([, { settled }]) => settled));
+    },
     lock: (path) => {
       const key = keyOf(path);
       if (locks.has(key)) return undefined;

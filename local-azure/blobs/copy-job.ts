@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import { cutRanges } from '../disks/byte-ranges.ts';
 import type { FaultAction } from '../scenario.ts';
@@ -26,6 +27,10 @@ export interface CopyJob {
   readonly lease: Readonly<Record<string, string>>;
   /** Of data; undefined for as fast as it goes. */
   readonly mibPerSecond: number | undefined;
+  /** Milliseconds that it takes at least. */
+  readonly leastMs: number;
+  /** Settled once it is this copy's turn in its account. */
+  readonly turn: Promise<unknown>;
   readonly fault: CopyEnd | undefined;
 }
 
@@ -36,6 +41,8 @@ export interface CopyJob {
 export async function runCopy(job: CopyJob): Promise<void> {
   let current = job;
   try {
+    await Promise.race([job.turn, aborted(job.copy.cancel.signal)]);
+    const startedMs = performance.now();
     const pieces = cutRanges(await job.source.listRanges(), PIECE_BYTES);
     const half = Math.floor(pieces.length / 2);
     const pace = startPace(job);
@@ -50,6 +57,7 @@ export async function runCopy(job: CopyJob): Promise<void> {
       return;
     }
     await copyPieces(current, pieces.slice(half), pace);
+    await waitUntil(startedMs + job.leastMs, current.copy.cancel.signal);
     // The blob gets a new ETag when its copy is complete, also where there was nothing to write.
     await resizeBlob(job.azurite, job.path, job.copy.totalBytes, job.lease);
     endCopy(current.copy, 'success');
@@ -98,8 +106,18 @@ function startPace({ mibPerSecond, copy }: CopyJob): (bytes: number) => Promise<
   return async (bytes) => {
     doneBytes += bytes;
     const dueMs = startMs + (doneBytes / (mibPerSecond * 1024 * 1024)) * 1000;
-    await wait(Math.max(0, dueMs - performance.now()), undefined, { signal: copy.cancel.signal });
+    await waitUntil(dueMs, copy.cancel.signal);
   };
+}
+
+async function waitUntil(dueMs: number, signal: AbortSignal): Promise<void> {
+  await wait(Math.max(0, dueMs - performance.now()), undefined, { signal });
+}
+
+/** Rejects when the signal comes. */
+async function aborted(signal: AbortSignal): Promise<never> {
+  if (!signal.aborted) await once(signal, 'abort');
+  throw signal.reason;
 }
 
 async function waitForRead({ firstRead, cancel: { signal } }: Copy): Promise<void> {

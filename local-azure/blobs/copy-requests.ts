@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { contextOf } from '../edge/call-context.ts';
 import { leaseOf, pickHeaders, readMetadata, versionOf, type BlobCall } from './call.ts';
-import { emptyAndEnd, runCopy, type CopyJob } from './copy-job.ts';
+import { runCopy, type CopyJob } from './copy-job.ts';
 import { openCopySource, type CopySource } from './copy-source.ts';
 import { endCopy, isPending, newCopy, type Copy } from './copies.ts';
 import { checkBlobType, checkLength } from './blob-types.ts';
-import { problems, Refusal, serviceHeaders } from './problems.ts';
+import { serviceHeaders } from './answer.ts';
+import { problems, Refusal } from './problems.ts';
 import { callStore, findBlob, urlOf } from './store-calls.ts';
 
 /** A copy in one account moves no bytes in Azure: one of this much is over before its answer. */
@@ -43,30 +44,6 @@ export async function startCopy(call: BlobCall): Promise<void> {
     .end();
 }
 
-/** Answers Abort Copy Blob. {@link https://learn.microsoft.com/rest/api/storageservices/abort-copy-blob} */
-export async function abortCopy(call: BlobCall): Promise<void> {
-  const { azurite, path, request, response, operation } = call;
-  const copyId = operation.query.get('copyid');
-  if (request.headers['x-ms-copy-action'] !== 'abort' || copyId === null) {
-    throw new Refusal(problems.invalidHeaderValue);
-  }
-  const blob = await findBlob(azurite, path);
-  if (blob === undefined) throw new Refusal(problems.blobNotFound);
-  const copy = azurite.copies.get(path);
-  if (copy === undefined || !isPending(copy)) throw new Refusal(problems.noPendingCopy);
-  if (copy.id !== copyId) throw new Refusal(problems.copyIdMismatch);
-  const lease = leaseOf(request);
-  if (blob.headers['x-ms-lease-state'] === 'leased' && lease['x-ms-lease-id'] === undefined) {
-    throw new Refusal(problems.leaseIdMissing);
-  }
-  copy.cancel.abort();
-  await copy.settled;
-  await emptyAndEnd({ azurite, path, copy, lease }, 'aborted');
-  copy.wasRead = true;
-  const headers = serviceHeaders(request, versionOf(request));
-  response.writeHead(204, { ...headers, 'content-length': 0 }).end();
-}
-
 /** An existing blob is overwritten by a copy of its own type only. */
 function checkDestination(
   blob: IncomingMessage | undefined,
@@ -84,7 +61,7 @@ function checkDestination(
 
 /** Makes the destination at full length and fills it in the background. */
 async function startPages(call: BlobCall, source: CopySource): Promise<Copy> {
-  const { world, azurite, path, request } = call;
+  const { azurite, path, request } = call;
   const { headers } = await callStore(azurite, path.account, {
     method: 'PUT',
     path: urlOf(path),
@@ -97,12 +74,13 @@ async function startPages(call: BlobCall, source: CopySource): Promise<Copy> {
     },
   });
   const { fault } = contextOf(request);
-  const pace = world.scenario.model?.copyMiBPerSecond;
-  const isPaced = pace !== undefined && pace > 0;
+  const times = planTimes(call, source);
+  const isPaced = times.mibPerSecond !== undefined || times.leastMs > 0;
+  const turn = times.isInTurn ? azurite.copies.turnIn(path.account) : Promise.resolve();
   const copy = recordCopy(call, source, headers, isPaced);
   const job: CopyJob = {
-    ...{ azurite, path, copy, source, lease: leaseOf(request) },
-    mibPerSecond: isPaced ? pace : undefined,
+    ...{ azurite, path, copy, source, turn, lease: leaseOf(request) },
+    ...{ mibPerSecond: times.mibPerSecond, leastMs: times.leastMs },
     fault: fault?.kind === 'copy' ? fault.end : undefined,
   };
   if (job.fault === undefined && !isPaced && (await isSmallSibling(source))) {
@@ -114,9 +92,30 @@ async function startPages(call: BlobCall, source: CopySource): Promise<Copy> {
   return copy;
 }
 
-/** Block and append blobs are copied within their account only, which the store does at once by itself. */
+/** What the model says of a copy: one within its account moves no bytes, and takes its time all the same. */
+function planTimes(
+  { world, load, request }: BlobCall,
+  { sibling, isAcrossRegions }: CopySource,
+): Pick<CopyJob, 'mibPerSecond' | 'leastMs'> & { readonly isInTurn: boolean } {
+  const { copyMiBPerSecond, blobs } = world.scenario.model ?? {};
+  const ownCopyMs = sibling && load.drawOwnCopyMs(`copy ${request.url ?? ''}`);
+  if (ownCopyMs !== undefined) {
+    return { mibPerSecond: undefined, leastMs: ownCopyMs, isInTurn: false };
+  }
+  const across = isAcrossRegions ? blobs?.copyAcrossMiBPerSecond : undefined;
+  return {
+    mibPerSecond: across ?? (copyMiBPerSecond === 0 ? undefined : copyMiBPerSecond),
+    leastMs: 0,
+    isInTurn: blobs?.copiesInTurn === true,
+  };
+}
+
+/** Blobs that are no page blobs are copied at once: within their account by the store itself. */
 async function copyWhole(call: BlobCall, source: CopySource): Promise<Copy> {
   const { azurite, path } = call;
+  if (source.sibling === undefined && source.blobType !== 'PageBlob') {
+    return await copyBlock(call, source);
+  }
   const origin = source.sibling ?? path;
   const { headers } = await callStore(azurite, path.account, {
     method: 'PUT',
@@ -127,6 +126,27 @@ async function copyWhole(call: BlobCall, source: CopySource): Promise<Copy> {
       'x-ms-copy-source': `http://127.0.0.1/${origin.account}${urlOf(origin)}`,
       'content-length': 0,
     },
+  });
+  const copy = recordCopy(call, source, headers, true);
+  endCopy(copy, 'success');
+  return copy;
+}
+
+/** From another account a block blob is read and written anew. */
+async function copyBlock(call: BlobCall, source: CopySource): Promise<Copy> {
+  const { azurite, path } = call;
+  if (source.blobType !== 'BlockBlob') throw new Refusal(problems.invalidBlobType);
+  const body = await source.read({ start: 0, end: source.sizeBytes });
+  const { headers } = await callStore(azurite, path.account, {
+    method: 'PUT',
+    path: urlOf(path),
+    headers: {
+      ...source.properties,
+      ...writeMetadata(call, source),
+      'x-ms-blob-type': 'BlockBlob',
+      'content-length': body.length,
+    },
+    body,
   });
   const copy = recordCopy(call, source, headers, true);
   endCopy(copy, 'success');

@@ -1,18 +1,21 @@
 import type { IncomingMessage } from 'node:http';
 import { FOOTER_BYTES } from '../disks/vhd-footer.ts';
+import { contextOf } from '../edge/call-context.ts';
 import type { ByteRange, DiskExport } from '../world.ts';
-import { authorize } from './access.ts';
+import { isAcrossRegions } from './call-load.ts';
 import { readMetadata, versionOf, type BlobCall } from './call.ts';
 import { isPending, type BlobPath } from './copies.ts';
 import { exportedRanges } from './exports.ts';
-import { splitPath } from './operations.ts';
-import { cannotVerifySource, problems, Refusal, type Problem } from './problems.ts';
+import { problems, Refusal, relaySourceProblem, type Problem } from './problems.ts';
+import { openPlace, parseSource } from './source-access.ts';
+import { findSourceProblem } from './source-conditions.ts';
 import { findBlob, listPageRanges, readBlob } from './store-calls.ts';
 
 /** What a copy reads. */
 export interface CopySource {
   /** The blob in the same account, if that is what it is. */
   readonly sibling: BlobPath | undefined;
+  readonly isAcrossRegions: boolean;
   readonly blobType: string;
   readonly sizeBytes: number;
   readonly etag: string;
@@ -25,6 +28,8 @@ export interface CopySource {
   /** Throws `SourceLost` once the source is not what it was, or its SAS is over. */
   readonly read: (range: ByteRange) => Promise<Buffer>;
 }
+
+type OpenedSource = Omit<CopySource, 'isAcrossRegions'>;
 
 /** Why a copy that has started cannot go on. */
 export class SourceLost extends Error {}
@@ -41,46 +46,21 @@ const copiedProperties = {
 
 /** Checks and opens the source that a Copy Blob names; refuses as Azure does when it starts. */
 export async function openCopySource(call: BlobCall): Promise<CopySource> {
-  const url = parseSource(call.request);
-  const source = await openSource(call, url);
+  const source = await openSource(call);
   checkConditions(call.request, source);
   return source;
 }
 
-async function openSource(call: BlobCall, url: URL): Promise<CopySource> {
-  const { world, accountName } = call;
-  if (world.hosts.serviceOf(url.hostname) === 'export') {
-    return openExport(call, url);
-  }
-  if (world.hosts.accountOf(url.hostname) === accountName && !url.searchParams.has('sig')) {
-    return openSibling(call, url);
-  }
-  throw new Refusal(refuseStranger(call.request, url));
+async function openSource(call: BlobCall): Promise<CopySource> {
+  const place = await openPlace(call, parseSource(call));
+  const opened =
+    place.kind === 'export'
+      ? exportSource(place.found, () => call.world.exports.isActive(place.found.policyId))
+      : await openBlob(call, place.path);
+  return { ...opened, isAcrossRegions: isAcrossRegions(call, place) };
 }
 
-function parseSource({ headers }: IncomingMessage): URL {
-  const value = headers['x-ms-copy-source'];
-  const url = typeof value === 'string' && value.length <= 2048 ? URL.parse(value) : undefined;
-  if (!url) throw new Refusal(problems.invalidHeaderValue);
-  return url;
-}
-
-/** Exports belong to accounts of Microsoft's own tenant, which a copy scope shuts out. */
-function openExport({ world, account }: BlobCall, url: URL): CopySource {
-  if (typeof account.body.properties['allowedCopyScope'] === 'string') {
-    throw new Refusal(problems.authorizationFailure);
-  }
-  const found = world.exports.open(url);
-  if (found === 'missing') {
-    throw new Refusal(cannotVerifySource(404, problems.resourceNotFound.message));
-  }
-  if (found === 'refused') {
-    throw new Refusal(cannotVerifySource(403, problems.authenticationFailed.message));
-  }
-  return exportSource(found, () => world.exports.isActive(found.policyId));
-}
-
-function exportSource(found: DiskExport, isActive: () => boolean): CopySource {
+function exportSource(found: DiskExport, isActive: () => boolean): OpenedSource {
   return {
     sibling: undefined,
     blobType: 'PageBlob',
@@ -97,22 +77,23 @@ function exportSource(found: DiskExport, isActive: () => boolean): CopySource {
   };
 }
 
-/** A blob of the same account is read with the caller's own rights. */
-async function openSibling(call: BlobCall, url: URL): Promise<CopySource> {
-  const { azurite, account, accountName, principal } = call;
-  const [container, blob] = splitPath(url.pathname);
-  const permission = { isData: true, action: 'containers/blobs/read' };
-  await authorize(principal, account, { container, permission }, () => Promise.resolve(true));
-  const path = { account: accountName, container, name: blob };
+async function openBlob(
+  { azurite, accountName, request }: BlobCall,
+  path: BlobPath,
+): Promise<OpenedSource> {
+  const isSibling = path.account === accountName;
+  const { fault } = contextOf(request);
+  if (fault?.kind === 'source-modified') throw new Refusal(problems.sourceConditionNotMet);
   if (isPending(azurite.copies.get(path))) throw new Refusal(problems.pendingCopy);
   const message = await findBlob(azurite, path);
-  if (message === undefined || url.searchParams.has('snapshot')) {
-    throw new Refusal(problems.blobNotFound);
+  if (message === undefined) {
+    const problem = problems.blobNotFound;
+    throw new Refusal(isSibling ? problem : relaySourceProblem(problem, versionOf(request)));
   }
   const { headers } = message;
   const etag = headers.etag ?? '';
   return {
-    sibling: path,
+    sibling: isSibling ? path : undefined,
     blobType: String(headers['x-ms-blob-type']),
     sizeBytes: Number(headers['content-length']),
     etag,
@@ -125,38 +106,20 @@ async function openSibling(call: BlobCall, url: URL): Promise<CopySource> {
       }),
     ),
     listRanges: () => listPageRanges(azurite, path),
-    read: (range) =>
-      readBlob(azurite, path, range, etag).catch((error: unknown) => {
+    read: async (range) => {
+      try {
+        return (await readBlob(azurite, path, range, { 'if-match': etag })).bytes;
+      } catch (error) {
         throw error instanceof Refusal ? lostSource(error.problem) : error;
-      }),
+      }
+    },
   };
-}
-
-/** Seen from another account, a private blob without a SAS; the words changed with service version 2020-10-02. */
-function refuseStranger(request: IncomingMessage, url: URL): Problem {
-  if (url.searchParams.has('sig')) {
-    return cannotVerifySource(403, problems.authenticationFailed.message);
-  }
-  return (versionOf(request) ?? '') >= '2020-10-02'
-    ? cannotVerifySource(401, 'Could not verify the copy source within the specified time.')
-    : cannotVerifySource(404, problems.resourceNotFound.message);
 }
 
 function lostSource({ status, code }: Problem): SourceLost {
   return new SourceLost(`${status} ${code} "Copy failed when reading the source."`);
 }
 
-function checkConditions({ headers }: IncomingMessage, { etag, lastModified }: CopySource): void {
-  const valueOf = (name: string) => headers[`x-ms-source-if-${name}`];
-  const timeOf = (name: string) => Date.parse(String(valueOf(name)));
-  const match = valueOf('match');
-  const noneMatch = valueOf('none-match');
-  // HTTP dates count whole seconds.
-  const changed = Math.floor(lastModified.getTime() / 1000) * 1000;
-  const fails =
-    (match !== undefined && match !== '*' && match !== etag) ||
-    (noneMatch !== undefined && (noneMatch === '*' || noneMatch === etag)) ||
-    changed > timeOf('unmodified-since') ||
-    changed <= timeOf('modified-since');
-  if (fails) throw new Refusal(problems.sourceConditionNotMet);
+function checkConditions({ headers }: IncomingMessage, source: CopySource): void {
+  if (findSourceProblem(headers, source)) throw new Refusal(problems.sourceConditionNotMet);
 }

@@ -2,7 +2,9 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { versionOf, type BlobCall } from './call.ts';
 import { isPending, readStatus } from './copies.ts';
-import { Refusal, serviceHeaders } from './problems.ts';
+import { serviceHeaders } from './answer.ts';
+import { Refusal } from './problems.ts';
+import { stripSas } from './sas.ts';
 import { readProblem } from './store-calls.ts';
 
 const hopByHop = ['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'];
@@ -32,7 +34,7 @@ export async function sendToStore(
 ): Promise<IncomingMessage> {
   const answer = await azurite.send(accountName, {
     method: request.method ?? 'GET',
-    path: request.url ?? '/',
+    path: stripSas(request.url ?? '/'),
     headers: copyHeaders(request, new Set([...notForwarded, ...without])),
     body: request,
   });
@@ -43,10 +45,14 @@ export async function sendToStore(
 /** The headers of an answer of the store, as Azure would send them. */
 export function returnHeaders({ request }: BlobCall, answer: IncomingMessage): OutgoingHttpHeaders {
   const headers = copyHeaders(answer, notReturned);
+  // The store sums every small range; Azure only those of who asks for it.
+  const hidesSum =
+    answer.statusCode === 206 && request.headers['x-ms-range-get-content-md5'] !== 'true';
+  const hidden = hidesSum
+    ? /^x-ms-copy-|^x-ms-(client-)?request-id$|^content-md5$/i
+    : /^x-ms-copy-|^x-ms-(client-)?request-id$/i;
   for (const name of Object.keys(headers)) {
-    if (/^x-ms-copy-|^x-ms-(client-)?request-id$/i.test(name)) {
-      Reflect.deleteProperty(headers, name);
-    }
+    if (hidden.test(name)) Reflect.deleteProperty(headers, name);
   }
   return { ...headers, ...serviceHeaders(request, versionOf(request)) };
 }

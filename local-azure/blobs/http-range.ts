@@ -20,9 +20,15 @@ export function readRange(
 }
 
 /** The range that a request names, as far as it goes; an open end is `Infinity`. */
-export function parseRange(request: IncomingMessage): ByteRange | undefined {
-  const header = request.headers['x-ms-range'] ?? request.headers.range;
-  const found = typeof header === 'string' ? /^bytes=(\d+)-(\d*)$/.exec(header.trim()) : undefined;
+export function parseRange({ headers }: IncomingMessage): ByteRange | undefined {
+  return parseRangeHeader(headers['x-ms-range'] ?? headers.range);
+}
+
+/** The range in the value of a header; undefined for one that is no byte range. */
+export function parseRangeHeader(
+  value: string | readonly string[] | undefined,
+): ByteRange | undefined {
+  const found = typeof value === 'string' ? /^bytes=(\d+)-(\d*)$/.exec(value.trim()) : undefined;
   if (!found) {
     return undefined;
   }

@@ -19,6 +19,8 @@ export type OperationKind =
   | 'list-pages'
   | 'put-blob'
   | 'put-page'
+  | 'put-page-from-url'
+  | 'delegation-key'
   | 'start-copy'
   | 'abort-copy'
   | 'set-properties'
@@ -51,7 +53,10 @@ const rules: Readonly<Record<string, Rule>> = {
   'GET service - list': ['other', control('containers/read')],
   'GET service service properties': ['other', control('read')],
   'PUT service service properties': ['other', control('write')],
-  'POST service service userdelegationkey': ['other', control('generateUserDelegationKey/action')],
+  'POST service service userdelegationkey': [
+    'delegation-key',
+    control('generateUserDelegationKey/action'),
+  ],
   'GET service account properties': ['other', control('getInfo/action')],
   'HEAD service account properties': ['other', control('getInfo/action')],
   'PUT container container -': ['other', control('containers/write')],
@@ -98,8 +103,12 @@ export function readOperation(request: IncomingMessage): Operation {
   const rule = rules[`${request.method ?? ''} ${level} ${restype} ${query.get('comp') ?? '-'}`];
   if (rule === undefined) throw new Refusal(problems.unsupportedVerb);
   const [kind, permission] = rule;
-  const isCopy = kind === 'put-blob' && isCopyRequest(request);
-  return { kind: isCopy ? 'start-copy' : kind, permission, container, blob, query };
+  return { kind: refineKind(kind, request), permission, container, blob, query };
+}
+
+function refineKind(kind: OperationKind, request: IncomingMessage): OperationKind {
+  if (kind === 'put-blob' && isCopyRequest(request)) return 'start-copy';
+  return kind === 'put-page' && 'x-ms-copy-source' in request.headers ? 'put-page-from-url' : kind;
 }
 
 /** Where an operation on a blob works. */

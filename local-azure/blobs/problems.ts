@@ -1,7 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { escapeXml } from './xml.ts';
-
 /** An error answer of the blob service. {@link https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes} */
 export interface Problem {
   readonly status: number;
@@ -34,6 +30,16 @@ export const problems = {
     status: 403,
     code: 'AuthorizationPermissionMismatch',
     message: 'This request is not authorized to perform this operation using this permission.',
+  },
+  serviceMismatch: {
+    status: 403,
+    code: 'AuthorizationServiceMismatch',
+    message: 'This request is not authorized to perform this operation using this service.',
+  },
+  resourceTypeMismatch: {
+    status: 403,
+    code: 'AuthorizationResourceTypeMismatch',
+    message: 'This request is not authorized to perform this operation using this resource type.',
   },
   keysNotPermitted: {
     status: 403,
@@ -75,6 +81,33 @@ export const problems = {
     code: 'InvalidMarker',
     message: 'The specified marker is invalid.',
   },
+  invalidXmlNodeValue: {
+    status: 400,
+    code: 'InvalidXmlNodeValue',
+    message: 'The value for one of the XML nodes is not in the correct format.',
+  },
+  missingHeader: {
+    status: 400,
+    code: 'MissingRequiredHeader',
+    message: 'An HTTP header that is mandatory for this request is not specified.',
+  },
+  bodyTooLarge: {
+    status: 413,
+    code: 'RequestBodyTooLarge',
+    message: 'The request body is too large and exceeds the maximum permissible limit.',
+  },
+  md5Mismatch: {
+    status: 400,
+    code: 'Md5Mismatch',
+    message:
+      'The MD5 value specified in the request did not match with the MD5 value calculated by the server.',
+  },
+  crc64Mismatch: {
+    status: 400,
+    code: 'Crc64Mismatch',
+    message:
+      'The CRC64 value specified in the request did not match with the CRC64 value calculated by the server.',
+  },
   unsupportedVerb: {
     status: 405,
     code: 'UnsupportedHttpVerb',
@@ -115,6 +148,18 @@ export const problems = {
     code: 'InfiniteLeaseDurationRequired',
     message: 'The lease ID matched, but the specified lease must be an infinite-duration lease.',
   },
+  immutableByPolicy: {
+    status: 409,
+    code: 'BlobImmutableDueToPolicy',
+    message: 'This operation is not permitted as the blob is immutable due to a policy.',
+  },
+  immutableByHold: {
+    status: 409,
+    code: 'BlobImmutableDueToLegalHold',
+    message:
+      'This operation is not permitted as the blob is immutable due to one or more legal holds.',
+  },
+  serverBusy: { status: 503, code: 'ServerBusy', message: 'The server is busy.' },
   pageBlobsNotSupported: {
     status: 400,
     code: 'BlobTypeNotSupported',
@@ -132,54 +177,40 @@ export const problems = {
   },
 } satisfies Readonly<Record<string, Problem>>;
 
+/** A refusal of who says to be somebody, with the detail that Azure adds. */
+export function refuseAuthentication(detail: string): Refusal {
+  const details = { AuthenticationErrorDetail: detail };
+  return new Refusal({ ...problems.authenticationFailed, details });
+}
+
 /** Why the source of a copy cannot be read; Azure relays the source's own status and words. */
 export function cannotVerifySource(status: number, message: string): Problem {
   return { status, code: 'CannotVerifyCopySource', message };
 }
 
-type ServiceHeaders = Record<string, string> & { readonly 'x-ms-request-id': string };
+/** From this version on the destination tells what the source answered. */
+const TELLING_VERSION = '2024-08-04';
 
-/** The headers of every answer of the blob service. */
-export function serviceHeaders(
-  request: IncomingMessage,
+/**
+ * What the destination answers when the source of a copy answers with a problem.
+ * {@link https://github.com/Azure/azure-rest-api-specs/pull/28359}
+ */
+export function relaySourceProblem(
+  { status, code, message }: Problem,
   version: string | undefined,
-): ServiceHeaders {
-  const clientRequestId = request.headers['x-ms-client-request-id'];
+): Problem {
+  const problem = cannotVerifySource(status, message);
+  if ((version ?? '') < TELLING_VERSION) return problem;
   return {
-    server: 'Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0',
-    'x-ms-request-id': randomUUID(),
-    ...(typeof clientRequestId === 'string' && { 'x-ms-client-request-id': clientRequestId }),
-    ...(version !== undefined && { 'x-ms-version': version }),
+    ...problem,
+    headers: {
+      'x-ms-copy-source-status-code': String(status),
+      'x-ms-copy-source-error-code': code,
+    },
+    details: {
+      CopySourceStatusCode: String(status),
+      CopySourceErrorCode: code,
+      CopySourceErrorMessage: message,
+    },
   };
-}
-
-/** Answers with a problem: XML that starts with a byte order mark, nothing but headers on HEAD. */
-export function sendProblem(
-  request: IncomingMessage,
-  response: ServerResponse,
-  problem: Problem,
-  version: string | undefined,
-): void {
-  const service = serviceHeaders(request, version);
-  const headers = {
-    ...service,
-    'x-ms-error-code': problem.code,
-    ...problem.headers,
-  };
-  if (request.method === 'HEAD' || problem.status === 304) {
-    response.writeHead(problem.status, headers).end();
-    return;
-  }
-  const details = Object.entries(problem.details ?? {}).map(
-    ([name, value]) => `<${name}>${escapeXml(value)}</${name}>`,
-  );
-  const message = `${problem.message}\nRequestId:${service['x-ms-request-id']}\nTime:${new Date().toISOString().replace('Z', '0000Z')}`;
-  const body = `\ufeff<?xml version="1.0" encoding="utf-8"?><Error><Code>${problem.code}</Code><Message>${escapeXml(message)}</Message>${details.join('')}</Error>`;
-  response
-    .writeHead(problem.status, {
-      ...headers,
-      'content-type': 'application/xml',
-      'content-length': Buffer.byteLength(body),
-    })
-    .end(body);
 }

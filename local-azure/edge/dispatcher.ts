@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { DiskExports, Hosts, Service } from '../world.ts';
 import { setContext } from './call-context.ts';
 import type { CallList } from './calls.ts';
+import { cutBody } from './cut-body.ts';
 import { answerFault } from './fault-answer.ts';
 import type { FaultList } from './faults.ts';
 
@@ -45,13 +46,18 @@ export class Dispatcher {
         this.#hang(response);
         return;
       case 'drop':
-        request.socket.destroy();
-        return;
+        if (fault.afterBytes === undefined) {
+          request.socket.destroy();
+          return;
+        }
+        cutBody(response, fault.afterBytes);
+        break;
       case 'end-sas':
         exports.endAll();
         break;
       case 'copy':
       case 'fail-operation':
+      case 'source-modified':
         setContext(request, { fault });
         break;
       case undefined:

@@ -1,9 +1,20 @@
-import type { FaultAction, FaultRule } from '../scenario.ts';
+import { drawShare } from '../draw.ts';
+import type { FaultAction, FaultMatch, FaultRule } from '../scenario.ts';
 
 interface CountedRule {
   readonly rule: FaultRule;
   /** Matching calls so far. */
   count: number;
+  /** Calls that it has struck. */
+  struck: number;
+  isOver: boolean;
+}
+
+/** A call as the rules see it. */
+interface SeenCall {
+  readonly method: string;
+  readonly host: string;
+  readonly path: string;
 }
 
 /** The rules in force and how often each has matched. */
@@ -16,30 +27,37 @@ export class FaultList {
 
   /** Puts rules in the place of those in force; every counter starts at 0. */
   replace(rules: readonly FaultRule[]): void {
-    this.#rules = rules.map((rule) => ({ rule, count: 0 }));
+    this.#rules = rules.map(startCounting);
   }
 
   add(rule: FaultRule): void {
-    this.#rules.push({ rule, count: 0 });
+    this.#rules.push(startCounting(rule));
   }
 
   /** Counts the call with every rule that it matches; the action of the first one that it strikes. */
-  strike(call: {
-    readonly method: string;
-    readonly host: string;
-    readonly path: string;
-  }): FaultAction | undefined {
-    const struck = this.#rules
-      .filter(({ rule }) => matches(rule.match, call))
-      .filter((counted) => isDue(counted.rule, ++counted.count));
+  strike(call: SeenCall): FaultAction | undefined {
+    const struck = this.#rules.filter((counted) => countCall(counted, call));
     return struck[0]?.rule.action;
   }
 }
 
-function matches(
-  match: FaultRule['match'],
-  call: { readonly method: string; readonly host: string; readonly path: string },
-): boolean {
+function startCounting(rule: FaultRule): CountedRule {
+  return { rule, count: 0, struck: 0, isOver: false };
+}
+
+/** Counts a call where it matches; tells whether the rule strikes it. */
+function countCall(counted: CountedRule, call: SeenCall): boolean {
+  const { match, until } = counted.rule;
+  if (typeof until === 'object' && matches(until, call)) counted.isOver = true;
+  if (counted.isOver || !matches(match, call)) return false;
+  counted.count += 1;
+  if (until === counted.count) counted.isOver = true;
+  if (!isDue(counted)) return false;
+  counted.struck += 1;
+  return true;
+}
+
+function matches(match: FaultMatch, call: SeenCall): boolean {
   if (match.method !== undefined && match.method.toUpperCase() !== call.method) return false;
   return isLike(match.host, call.host) && isLike(match.path, call.path);
 }
@@ -48,6 +66,7 @@ function isLike(pattern: string | undefined, text: string): boolean {
   return pattern === undefined || new RegExp(pattern, 'i').test(text);
 }
 
-function isDue({ nth = 1, times = 1 }: FaultRule, count: number): boolean {
-  return count >= nth && (times === 0 || count < nth + times);
+function isDue({ rule, count, struck }: CountedRule): boolean {
+  const { nth = 1, rate = 1, times = rate < 1 ? 0 : 1, seed = 0 } = rule;
+  return count >= nth && (times === 0 || struck < times) && drawShare(seed, String(count)) < rate;
 }

@@ -3,10 +3,12 @@ import type { CloudName } from '../scenario.ts';
 import { EntraError } from './entra-error.ts';
 
 const suffix = '/.default';
+/** MSAL for Go adds them to every request; a client-credentials flow has no use for them, and they are passed over. */
+const openIdScopes = ['openid', 'offline_access', 'profile'];
 
 /** The resource that the scope of a client-credentials request asks for; an EntraError for any other scope. */
 export function resourceOfScope(scope: string): string {
-  const asked = scope.split(' ').filter((part) => part !== '');
+  const asked = scope.split(' ').filter((part) => part !== '' && !openIdScopes.includes(part));
   const [resource] = asked;
   if (asked.length !== 1 || !resource?.endsWith(suffix)) {
     throw new EntraError(400, 'invalid_scope', 1002012, [

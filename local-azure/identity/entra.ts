@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import express, { type Express, type Request, type Response } from 'express';
+import { listAt } from '../arm/request-body.ts';
 import type { CloudName } from '../scenario.ts';
 import type { Hosts } from '../world.ts';
 import { checkResource, resourceOfScope } from './audiences.ts';
@@ -72,7 +73,8 @@ async function answerToken(parts: EntraParts, form: Form, isV2: boolean): Promis
   const resource = isV2 ? resourceOfScope(required(form, 'scope')) : required(form, 'resource');
   const proof = await checkProof(form, identity, parts.githubKey);
   checkResource(resource, parts.cloud, parts.issuer.tenantId);
-  const issued = await parts.issuer.issue(identity.principal, resource, proof);
+  const claims = readClaims(form['claims']);
+  const issued = await parts.issuer.issue(identity.principal, resource, proof, claims);
   const token = { token_type: 'Bearer', access_token: issued.token };
   const seconds = issued.expiresInSeconds;
   return isV2
@@ -85,6 +87,22 @@ async function answerToken(parts: EntraParts, form: Form, isV2: boolean): Promis
         not_before: String(issued.notBefore),
         resource,
       };
+}
+
+/**
+ * What a client says of itself: that it can take a challenge for other claims (`CP1`) goes into its token.
+ * https://learn.microsoft.com/entra/identity-platform/claims-challenge
+ */
+function readClaims(text: string | undefined): readonly string[] {
+  if (text === undefined || text === '') return [];
+  try {
+    const claims: unknown = JSON.parse(text);
+    return listAt(claims, 'access_token', 'xms_cc', 'values').map(String);
+  } catch {
+    throw new EntraError(400, 'invalid_request', 90023, [
+      "The request parameter 'claims' is invalid: it is no JSON.",
+    ]);
+  }
 }
 
 async function checkProof(

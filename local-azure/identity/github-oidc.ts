@@ -71,16 +71,16 @@ function claimsOf(github: ScenarioGithub, audience: string): JWTPayload {
   const now = Math.floor(Date.now() / 1000);
   return {
     jti: randomUUID(),
-    sub: github.subject ?? `repo:${repository}:ref:refs/heads/main`,
+    sub: github.subject ?? `repo:${subjectOf(github)}:ref:refs/heads/main`,
     aud: audience,
     ref: 'refs/heads/main',
     ref_type: 'branch',
     ref_protected: 'false',
     sha: '0'.repeat(40),
     repository,
-    repository_id: '1',
+    repository_id: github.repositoryId ?? '1',
     repository_owner: owner,
-    repository_owner_id: '1',
+    repository_owner_id: github.repositoryOwnerId ?? '1',
     repository_visibility: 'private',
     run_id: '1',
     run_number: '1',
@@ -101,6 +101,18 @@ function claimsOf(github: ScenarioGithub, audience: string): JWTPayload {
     exp: now + (github.assertionLifetimeSeconds ?? 300),
     iat: now,
   };
+}
+
+/**
+ * The repository as a subject names it: repositories of later than July 2026 have their IDs in it.
+ * https://docs.github.com/actions/reference/security/oidc
+ */
+function subjectOf(github: ScenarioGithub): string {
+  const repository = repositoryOf(github);
+  const { repositoryOwnerId, repositoryId } = github;
+  if (repositoryOwnerId === undefined || repositoryId === undefined) return repository;
+  const [owner = '', name = ''] = repository.split('/');
+  return `${owner}@${repositoryOwnerId}/${name}@${repositoryId}`;
 }
 
 function repositoryOf(github: ScenarioGithub): string {

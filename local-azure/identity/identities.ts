@@ -27,7 +27,13 @@ export interface AccessToken {
 export interface TokenIssuer extends Identities {
   readonly tenantId: string;
   readonly identities: readonly Identity[];
-  issue(principal: Principal, audience: string, proof: ProofKind): Promise<AccessToken>;
+  /** `capabilities` are those of the client, as `xms_cc` lists them. */
+  issue(
+    principal: Principal,
+    audience: string,
+    proof: ProofKind,
+    capabilities?: readonly string[],
+  ): Promise<AccessToken>;
 }
 
 /** Makes the identities of a scenario; their tokens are signed with the key. */
@@ -43,13 +49,14 @@ export function createIdentities(scenario: Scenario, key: SigningKey): TokenIssu
     tenantId: scenario.tenantId,
     identities,
     principals,
-    issue: async (principal, audience, proof) => {
+    issue: async (principal, audience, proof, capabilities = []) => {
       const now = Math.floor(Date.now() / 1000);
       const times = { iat: now, nbf: now, exp: now + lifetimeSeconds };
       const token = await key.sign({
         ...claimsOf(principal, issuer, proof),
         ...times,
         aud: audience,
+        ...(capabilities.length === 0 ? {} : { xms_cc: capabilities }),
       });
       return {
         token,
