@@ -7,10 +7,10 @@ const pure = [
   'src/plan.ts',
   'src/checks/*.ts',
   'src/{permissions,rights}.ts',
-  'src/vhd.ts',
+  'src/{vhd,marks}.ts',
   'src/blob-name.ts',
   'src/copy/progress.ts',
-  'src/report/{outputs,summary,manifest,table}.ts',
+  'src/report/{outputs,summary,manifest,table,plan,result}.ts',
 ];
 
 /** The only files that may know the Actions toolkit. */

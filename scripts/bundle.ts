@@ -1,8 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Builds the bundle of the action into a folder: index.js, the chunks that it loads, and all third-party licences. */
+/**
+ * Builds the bundle of the action into a folder: index.js, the chunks that it loads, post.js, and all
+ * third-party licences.
+ */
 export function buildBundle(root: string, directory: string): void {
   const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
   const run = (name: string, ...options: readonly string[]): void => {
@@ -10,6 +13,7 @@ export function buildBundle(root: string, directory: string): void {
   };
   rmSync(directory, { recursive: true, force: true });
   run('ncc', 'build', 'src/index.ts', '--out', directory, '--no-cache');
+  copyFileSync(join(root, 'src', 'post-step.js'), join(directory, 'post.js'));
   // ncc's own list of licences is empty for ES modules.
   const licences = join(directory, 'licenses.txt');
   run(

@@ -5,7 +5,7 @@ import { verifyReplica, verifySource } from './copy/verify.ts';
 import { azureFailure, explain } from './errors.ts';
 import type { Snapshot } from './facts.ts';
 import type { Lease, Leases } from './lease.ts';
-import type { Plan, PlannedDisk } from './plan.ts';
+import type { DiskKey, Plan, PlannedDisk } from './plan.ts';
 import type { Clock, Log } from './ports.ts';
 import { requireResourceId } from './resource-id.ts';
 import type { Timeline } from './timeline.ts';
@@ -39,7 +39,7 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
   }
   const { leases, timeline, signal } = rig;
   await using _ = leases;
-  const source = new SourceVm(plan, rig);
+  await using source = new SourceVm(plan, rig);
   await timeline.phase('Create containers', () => createContainers(plan, rig));
   if (plan.power.powerOff) await timeline.phase('Stop the VM', () => source.stop());
   const snapshots = await timeline.phase('Take snapshots', () => takeSnapshots(plan, source, rig));
@@ -63,11 +63,7 @@ interface TakenSnapshot {
 }
 
 async function createContainers(plan: Plan, { azure, log, signal }: Rig): Promise<void> {
-  const replicas = plan.disks.flatMap((disk) => disk.replicas);
-  const wanted = new Map(
-    replicas.map(({ account, container }) => [account.id, { account, container }]),
-  );
-  await each([...wanted.values()], signal, async ({ account, container }, linked) => {
+  await each(plan.newContainers, signal, async ({ account, container }, linked) => {
     const what = `container "${container}" in storage account "${account.name}"`;
     try {
       const made = await azure.blobs.createContainer(account.blobEndpoint, container, linked);
@@ -98,7 +94,7 @@ async function takeSnapshots(
     try {
       const snapshot = await leases.hold(lease, () =>
         create().catch(async (error: unknown) => {
-          if (azureFailure(error).status !== 409 || !plan.power.deallocate) throw error;
+          if (!isConflict(error) || !plan.power.deallocate) throw error;
           await source.deallocate();
           return create();
         }),
@@ -109,6 +105,15 @@ async function takeSnapshots(
       throw explain(`Could not take snapshot "${name}" of disk "${disk.diskName}"`, error);
     }
   });
+}
+
+/** As an answer, or as the end of the operation. */
+function isConflict(error: unknown): boolean {
+  const { status, code = '' } = azureFailure(error);
+  return (
+    status === 409 ||
+    ['Conflict', 'OperationNotAllowed', 'AnotherOperationInProgress'].includes(code)
+  );
 }
 
 async function copyDisks(
@@ -168,8 +173,11 @@ async function adoptBlobs(
   );
   return timeline.phase('Check the VHDs that are there', async () => {
     log.info('Every VHD is there already; nothing is captured.');
+    const footers = new Map<DiskKey, Uint8Array>();
     return each(replicas, signal, async ({ disk, replica }, linked): Promise<Outcome> => {
-      const found = await verifyReplica(azure.blobs, replica.url, disk, undefined, linked);
+      const first = footers.get(disk.key);
+      const found = await verifyReplica(azure.blobs, replica.url, disk, first, linked);
+      footers.set(disk.key, first ?? found.footer);
       const { etag, lengthBytes } = found;
       return { kind: 'adopted', replica, etag, lengthBytes };
     });
@@ -177,11 +185,12 @@ async function adoptBlobs(
 }
 
 /** The VM's way down: stopped before the snapshots, then deallocated and generalized, or started again. */
-class SourceVm {
+class SourceVm implements AsyncDisposable {
   readonly #plan: Plan;
   readonly #rig: Rig;
   #stopped: Lease | undefined;
   #deallocation: Promise<void> | undefined;
+  #isBilled = false;
 
   constructor(plan: Plan, rig: Rig) {
     this.#plan = plan;
@@ -193,6 +202,7 @@ class SourceVm {
     const { vm, power } = this.#plan;
     const { azure, leases, signal } = this.#rig;
     const stop = (): Promise<void> => azure.compute.powerOff(vm.id, signal);
+    this.#isBilled = power.deallocate;
     await this.#step('stop', 'is stopped', async () => {
       if (!power.restart) return stop();
       this.#stopped = { kind: 'stopped-vm', id: vm.id };
@@ -204,9 +214,10 @@ class SourceVm {
   deallocate(): Promise<void> {
     const { azure, signal, timeline } = this.#rig;
     this.#deallocation ??= timeline.aside('Deallocate the VM', () =>
-      this.#step('deallocate', 'is deallocated', () =>
-        azure.compute.deallocate(this.#plan.vm.id, signal),
-      ),
+      this.#step('deallocate', 'is deallocated', async () => {
+        await azure.compute.deallocate(this.#plan.vm.id, signal);
+        this.#isBilled = false;
+      }),
     );
     return this.#deallocation;
   }
@@ -217,7 +228,10 @@ class SourceVm {
     const { azure, timeline, leases } = this.#rig;
     if (this.#stopped !== undefined) {
       const stopped = this.#stopped;
-      await timeline.aside('Start the VM again', () => leases.release(stopped));
+      await timeline.aside('Start the VM again', () =>
+        this.#step('start', 'runs again', () => azure.compute.start(vm.id, signal)),
+      );
+      leases.keep(stopped);
     }
     if (power.deallocate) await this.deallocate();
     signal.throwIfAborted();
@@ -228,6 +242,17 @@ class SourceVm {
         ),
       );
     }
+  }
+
+  /** A run that ends between the two says that the VM was stopped but still costs. */
+  [Symbol.asyncDispose](): Promise<void> {
+    const { id, name } = this.#plan.vm;
+    if (this.#isBilled) {
+      this.#rig.log.warn(
+        `VM "${name}" was stopped and is billed until it is deallocated: az vm deallocate --ids "${id}"`,
+      );
+    }
+    return Promise.resolve();
   }
 
   async #step(verb: string, done: string, task: () => Promise<void>): Promise<void> {

@@ -23,13 +23,18 @@ export interface AzureFailure {
   readonly message: string;
 }
 
+/** How the SDKs word a long-running operation that ended as Failed, with HTTP status 200. */
+const operationFailure = /^The long-running operation has failed\. (\w+)\. (.+)$/;
+
 /** Reads code, HTTP status and the first line of the message out of an SDK error; works for any value. */
 export function azureFailure(error: unknown): AzureFailure {
   const fields = isRecord(error) ? error : {};
   const details = isRecord(fields['details']) ? fields['details'] : {};
+  const whole = firstLine(redact(messageOf(error)));
+  const [, operationCode, operationMessage] = operationFailure.exec(whole) ?? [];
   const code = text(details['errorCode']) ?? text(fields['code']) ?? text(details['code']);
   const status = typeof fields['statusCode'] === 'number' ? fields['statusCode'] : undefined;
-  return { code, status, message: firstLine(redact(messageOf(error))) };
+  return { code: code ?? operationCode, status, message: operationMessage ?? whole };
 }
 
 /**
@@ -51,7 +56,8 @@ export function reasonOf(error: unknown): string {
   if (error instanceof ActionError) return error.message;
   const { code, status, message } = azureFailure(error);
   const label = [code, status === undefined ? undefined : `(${status})`].filter(Boolean).join(' ');
-  return endSentence(label === '' ? lowerFirst(message) : `${label}: ${lowerFirst(message)}`);
+  const parts = [label, lowerFirst(message)].filter((part) => part !== '');
+  return endSentence(parts.length === 0 ? 'no reason was given' : parts.join(': '));
 }
 
 /** One line for the job log, whatever was thrown; wrapped, suppressed and collected errors are unfolded. */

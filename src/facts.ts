@@ -48,7 +48,6 @@ export interface Disk {
   readonly sizeBytes: number;
   readonly diskState: string;
   readonly hyperVGeneration: 'V1' | 'V2' | undefined;
-  readonly securityType: string | undefined;
   readonly isGuestEncrypted: boolean;
   readonly maxShares: number;
   readonly logicalSectorSizeBytes: number;
@@ -59,7 +58,6 @@ export interface Snapshot {
   /** Changes with every snapshot, also under the same name. */
   readonly uniqueId: string | undefined;
   readonly tags: Readonly<Record<string, string>>;
-  readonly diskState: string | undefined;
 }
 
 export interface StorageAccount {
@@ -108,5 +106,4 @@ export interface CopyState {
   readonly status: string;
   readonly description: string | undefined;
   readonly copiedBytes: number;
-  readonly totalBytes: number;
 }

@@ -5,7 +5,6 @@ import { findJournal } from './journal.ts';
 import { runMain } from './main.ts';
 import { runPost } from './post.ts';
 
-const journal = findJournal(core);
 const cancelled = new AbortController();
 
 redirectSdkLogs(core.debug);
@@ -21,4 +20,5 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   });
 }
 
-await (journal === undefined ? runMain(cancelled.signal) : runPost(journal));
+// post.js names its phase; without it this is main.
+await (process.argv[2] === 'post' ? runPost(findJournal(core)) : runMain(cancelled.signal));

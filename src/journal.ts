@@ -31,7 +31,7 @@ export function startJournal(path: string, state: State): Journal {
   return journalIn(path);
 }
 
-/** The journal that the main step left, or undefined when this is the main step. */
+/** The journal that the main step left, or undefined when it ended before it opened anything. */
 export function findJournal(state: State): string | undefined {
   return state.getState(STATE_KEY) || undefined;
 }

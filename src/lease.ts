@@ -12,6 +12,8 @@ export type Lease =
       readonly key: string;
       /** Of the Copy Blob that makes it, once it is known. */
       readonly copyId?: string;
+      /** A finished draft, which is put in the place of this blob; until that is done, it is all there is. */
+      readonly swap?: { readonly url: string; readonly etag: string };
     }
   /** A VM that ran before, and is to run again. */
   | { readonly kind: 'stopped-vm'; readonly id: string };
@@ -86,12 +88,12 @@ export class Leases implements AsyncDisposable {
     }
   }
 
-  /** A journal that cannot be written any more (a full disk) only makes the post step look twice. */
+  /** A journal that cannot be written any more (a full disk) makes the post step look again at what is closed. */
   #note(lease: Lease): void {
     try {
       this.#journal.close(lease);
     } catch (error) {
-      this.#log.debug(`The journal could not be written: ${reasonOf(error)}`);
+      this.#log.warn(`The journal could not be written: ${reasonOf(error)}`);
     }
   }
 
@@ -108,9 +110,11 @@ export async function closeLease(
   lease: Lease,
   release: Release,
   log: Log,
+  signal?: AbortSignal,
 ): Promise<Leak | undefined> {
+  const timeout = AbortSignal.timeout(RELEASE_TIMEOUT_MS);
   try {
-    await release(lease, AbortSignal.timeout(RELEASE_TIMEOUT_MS));
+    await release(lease, signal === undefined ? timeout : AbortSignal.any([timeout, signal]));
     log.debug(`Closed ${nameOf(lease)}.`);
     return undefined;
   } catch (error) {

@@ -14,7 +14,7 @@ import { makePlan, type Plan, type Run } from './plan.ts';
 import { renderPlan } from './report/plan.ts';
 import { writeReport } from './report/write.ts';
 import { createRelease } from './release.ts';
-import { foundBlobs, takeSurvey, type Survey } from './survey.ts';
+import { foundBlobs, foundContainers, takeSurvey, type Survey } from './survey.ts';
 import { Timeline } from './timeline.ts';
 import { mintAssertion, readRun, runDirectory, workflowLog as log } from './workflow.ts';
 
@@ -104,7 +104,11 @@ function refuse(findings: readonly Finding[]): void {
 /** The plan of a survey without refusals, whose VM is found therefore. */
 function planFrom(inputs: Inputs, survey: Survey, run: Run): Plan {
   if (survey.vm.kind !== 'found') throw new ActionError('bug', 'The plan needs a VM.');
-  return makePlan(inputs, survey.vm.value, survey.layout, foundBlobs(survey.blobs), run);
+  const present = {
+    blobs: foundBlobs(survey.blobs),
+    containers: foundContainers(survey.containers),
+  };
+  return makePlan(inputs, survey.vm.value, survey.layout, present, run);
 }
 
 /** One failed replica fails the run; the others are in the outputs. */

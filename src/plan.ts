@@ -1,6 +1,7 @@
 import { fillBlobName } from './blob-name.ts';
 import type { BlobState, Disk, OsType, StorageAccount, VirtualMachine } from './facts.ts';
 import { MAX_SAS_DURATION_SECONDS, type Inputs } from './inputs.ts';
+import { KEY_TAG } from './marks.ts';
 import { formatResourceId, requireResourceId } from './resource-id.ts';
 
 /** The OS disk, or the data disk at a LUN. */
@@ -15,7 +16,7 @@ export interface Run {
   /** The step, as the runner names it. */
   readonly action: string;
   readonly commit: string;
-  /** Twelve hex digits that no other step of any run has; they make temporary names free of collisions. */
+  /** Twelve random hex digits: no other step of any run has them. */
   readonly key: string;
   /** ISO 8601. */
   readonly startedAt: string;
@@ -79,6 +80,11 @@ export interface Plan {
   readonly disks: readonly PlannedDisk[];
   /** Every blob is there already and `if-exists: skip` takes them as they are: nothing is to do. */
   readonly isDone: boolean;
+  /** Containers that are made first. */
+  readonly newContainers: readonly {
+    readonly account: StorageAccount;
+    readonly container: string;
+  }[];
   readonly snapshotSku: string;
   readonly keepSnapshots: boolean;
   readonly sasDurationInSeconds: number;
@@ -242,12 +248,18 @@ export function planPower(inputs: Inputs, vm: VirtualMachine): PowerPlan {
   };
 }
 
+/** What is there already: blobs by URL, and containers by the IDs of their accounts. */
+export interface Present {
+  readonly blobs: ReadonlyMap<string, BlobState>;
+  readonly containers: ReadonlySet<string>;
+}
+
 /** The plan of a run that passed its checks. */
 export function makePlan(
   inputs: Inputs,
   vm: VirtualMachine,
   layout: Layout,
-  existing: ReadonlyMap<string, BlobState>,
+  { blobs: existing, containers }: Present,
   run: Run,
 ): Plan {
   const disks = layout.disks.map((disk) => ({
@@ -265,6 +277,7 @@ export function makePlan(
     power,
     disks,
     isDone,
+    newContainers: isDone ? [] : findNewContainers(disks, containers),
     snapshotSku: inputs.snapshotSku,
     keepSnapshots: inputs.keepSnapshots,
     sasDurationInSeconds: inputs.sasDurationInSeconds ?? defaultSasDuration(expected),
@@ -279,8 +292,20 @@ export function runTags(run: Run): Readonly<Record<string, string>> {
     'vm-to-vhd-owner': run.repository,
     'vm-to-vhd-run': run.runId,
     'vm-to-vhd-attempt': run.attempt,
-    'vm-to-vhd-key': run.key,
+    [KEY_TAG]: run.key,
   };
+}
+
+function findNewContainers(
+  disks: readonly PlannedDisk[],
+  present: ReadonlySet<string>,
+): Plan['newContainers'] {
+  const wanted = new Map(
+    disks.flatMap((disk) =>
+      disk.replicas.map(({ account, container }) => [account.id, { account, container }]),
+    ),
+  );
+  return [...wanted.values()].filter(({ account }) => !present.has(account.id));
 }
 
 function planReplica(
@@ -293,6 +318,11 @@ function planReplica(
   const draftName = replica.blobName.replace(/\.vhd$/, `.draft-${run.key}.vhd`);
   const draftUrl = `${replica.account.blobEndpoint}/${replica.container}/${encodeURIComponent(draftName)}`;
   return { ...replica, overwrite: { etag: old.etag, draftUrl } };
+}
+
+/** Least time that a page blob of this size takes when every page holds data. */
+export function copySeconds(sizeBytes: number): number {
+  return Math.ceil(sizeBytes / PAGE_BLOB_BYTES_PER_SECOND);
 }
 
 const NO_WORK: Expected = { bytes: 0, seconds: 0, changes: 0, copies: 0 };
@@ -308,7 +338,7 @@ function expectWork(
   const steps = Object.values(power).filter(Boolean).length;
   return {
     bytes: disks.reduce((sum, disk) => sum + disk.sizeBytes * copiesOf(disk), 0),
-    seconds: Math.ceil(Math.max(0, ...sizes) / PAGE_BLOB_BYTES_PER_SECOND),
+    seconds: copySeconds(Math.max(0, ...sizes)),
     changes: steps + disks.length * (keepSnapshots ? 3 : 4),
     copies: disks.reduce((sum, disk) => sum + copiesOf(disk), 0),
   };

@@ -11,15 +11,19 @@ import { mintAssertion, workflowLog as log } from './workflow.ts';
 /** The server ends everything some minutes after a cancelled job. */
 const POST_TIMEOUT_MS = 4.5 * 60_000;
 
-/** Grants and blobs come off before the snapshots that they read from. */
-const stages: readonly (readonly Lease['kind'][])[] = [
-  ['blob', 'grant', 'stopped-vm'],
-  ['snapshot'],
+/** Grants and blobs come off before the snapshots that they read from; a VM is started beside them. */
+const chains: readonly (readonly Lease['kind'][][])[] = [
+  [['blob', 'grant'], ['snapshot']],
+  [['stopped-vm']],
 ];
 
 /** The post step: closes what the journal of a main step that did not end still lists. Warns, never fails. */
-export async function runPost(journalPath: string): Promise<void> {
+export async function runPost(journalPath: string | undefined): Promise<void> {
   try {
+    if (journalPath === undefined) {
+      log.info('The main step ended before it opened anything.');
+      return;
+    }
     const { open, journal } = resumeJournal(journalPath);
     if (open.length === 0) {
       log.info('Nothing is left to close.');
@@ -34,16 +38,18 @@ export async function runPost(journalPath: string): Promise<void> {
       await openAzure(signIn, mintAssertion, signal),
       systemClock,
     );
-    for (const kinds of stages) {
-      const leases = open.filter(({ kind }) => kinds.includes(kind));
-      await Promise.all(
-        leases.map(async (lease) => {
-          const leak = await closeLease(lease, release, log);
-          if (leak === undefined) journal.close(lease);
-          else log.warn(describeLeak(leak));
-        }),
-      );
-    }
+    const close = async (lease: Lease): Promise<void> => {
+      const leak = await closeLease(lease, release, log, signal);
+      if (leak === undefined) journal.close(lease);
+      else log.warn(describeLeak(leak));
+    };
+    await Promise.all(
+      chains.map(async (stages) => {
+        for (const kinds of stages) {
+          await Promise.all(open.filter(({ kind }) => kinds.includes(kind)).map(close));
+        }
+      }),
+    );
   } catch (error) {
     log.warn(`Could not close what was left open: ${describe(error)}`);
   }

@@ -1,12 +1,9 @@
 import type { Azure } from './azure/session.ts';
-import { azureFailure } from './errors.ts';
+import { ActionError, azureFailure } from './errors.ts';
 import type { BlobState } from './facts.ts';
 import type { Lease, Release } from './lease.ts';
+import { KEY_METADATA, KEY_TAG, STATE_METADATA } from './marks.ts';
 import type { Clock } from './ports.ts';
-
-/** The tag, and the metadata name, that carry the key of the run that made a thing. */
-export const KEY_TAG = 'vm-to-vhd-key';
-export const KEY_METADATA = 'vmtovhd_key';
 
 /** A snapshot that is being made or granted refuses to go; it is asked again after these pauses, in milliseconds. */
 const BUSY_PAUSES_MS = [2_000, 4_000, 8_000, 15_000, 30_000];
@@ -33,9 +30,12 @@ export function createRelease(
     }
   };
 
+  /** A snapshot of this name that does not carry the run's key is told, not touched. */
   async function isOurs(lease: { id: string; key: string }, signal: AbortSignal): Promise<boolean> {
     const snapshot = await compute.getSnapshot(lease.id, signal);
-    return snapshot?.tags[KEY_TAG] === lease.key;
+    if (snapshot === undefined) return false;
+    if (snapshot.tags[KEY_TAG] === lease.key) return true;
+    throw new ActionError('azure', `it does not carry the tag "${KEY_TAG}" of this run.`);
   }
 
   /** A grant that was still under way when it was revoked comes after all, and then holds the snapshot. */
@@ -47,7 +47,8 @@ export function createRelease(
       } catch (error) {
         if (azureFailure(error).status !== 409) throw error;
         await clock.sleep(pauseMs, signal);
-        await compute.revokeAccess(id, signal);
+        // A snapshot that is busy refuses this too; the next deletion tells.
+        await compute.revokeAccess(id, signal).catch(() => undefined);
       }
     }
     await compute.deleteSnapshot(id, signal);
@@ -56,12 +57,29 @@ export function createRelease(
   /** A pending copy locks its blob, so it is aborted first; what is left has a length of zero. */
   async function removeBlob(lease: BlobLease, signal: AbortSignal): Promise<void> {
     const before = await blobs.blobState(lease.url, signal);
-    if (!isOurBlob(lease, before)) return;
+    if (!isUnfinished(lease, before)) return;
+    if (lease.swap !== undefined) await requireSwapped(lease, lease.swap, signal);
     if (before.copy?.status === 'pending') {
       await blobs.abortCopy(lease.url, before.copy.id, signal);
     }
     const after = await blobs.blobState(lease.url, signal);
-    if (isOurBlob(lease, after)) await blobs.deleteBlob(lease.url, after.etag, signal);
+    if (isUnfinished(lease, after)) await blobs.deleteBlob(lease.url, after.etag, signal);
+  }
+
+  /** The draft may go when the blob in whose place it comes was never touched, or is whole again. */
+  async function requireSwapped(
+    { url, key }: BlobLease,
+    swap: { url: string; etag: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const blob = await blobs.blobState(swap.url, signal);
+    const isUntouched = blob?.etag === swap.etag;
+    const isWhole = blob?.metadata[KEY_METADATA] === key && blob.copy?.status === 'success';
+    if (isUntouched || isWhole) return;
+    throw new ActionError(
+      'copy',
+      `blob "${swap.url}" is not whole, and the finished VHD "${url}" is kept to put in its place.`,
+    );
   }
 
   async function startAgain(id: string, signal: AbortSignal): Promise<void> {
@@ -72,9 +90,13 @@ export function createRelease(
 
 type BlobLease = Extract<Lease, { kind: 'blob' }>;
 
-/** Its metadata carries the run's key, or it is the destination of the run's own copy. */
-function isOurBlob(lease: BlobLease, blob: BlobState | undefined): blob is BlobState {
+/**
+ * Its metadata carries the run's key, or it is the destination of the run's own copy; and it is not complete, unless
+ * it is a draft.
+ */
+function isUnfinished(lease: BlobLease, blob: BlobState | undefined): blob is BlobState {
   if (blob === undefined) return false;
+  if (blob.metadata[STATE_METADATA] === 'complete' && lease.swap === undefined) return false;
   return (
     blob.metadata[KEY_METADATA] === lease.key ||
     (lease.copyId !== undefined && blob.copy?.id === lease.copyId)

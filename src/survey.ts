@@ -91,6 +91,15 @@ export function foundAccounts(accounts: Survey['accounts']): readonly StorageAcc
 
 const LOOKS_AT_ONCE = 32;
 
+/** IDs of the accounts whose container is there. */
+export function foundContainers(containers: Survey['containers']): ReadonlySet<string> {
+  return new Set(
+    [...containers].flatMap(([id, container]) =>
+      container.kind === 'found' && container.value === 'present' ? [id] : [],
+    ),
+  );
+}
+
 /** The blobs that were found, by URL. */
 export function foundBlobs(blobs: Survey['blobs']): ReadonlyMap<string, BlobState> {
   return new Map(

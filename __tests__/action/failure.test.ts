@@ -1,6 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { FaultRule } from '../../local-azure/scenario.ts';
-import { expectNoSecrets, expectNothingLeft, runAction } from '../support/action.ts';
+import { runPhase } from '../../local-runner/run-action.ts';
+import { expectNoSecrets, expectNothingLeft, runAction, usualInputs } from '../support/action.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import { buildScenario } from '../support/scenario.ts';
 
@@ -287,4 +292,72 @@ describe('a run that ends in the middle', () => {
     await expectNothingLeft(azure);
     expectNoSecrets(run);
   });
+});
+
+describe('an overwrite that fails', () => {
+  const inputs = {
+    generalize: 'none',
+    'source-power': 'keep',
+    'storage-accounts': 'imageswe1',
+    'data-disks': 'none',
+    'blob-name': 'latest-{disk}.vhd',
+  };
+
+  beforeEach(async () => {
+    expect((await runAction(azure, inputs)).main.exitCode).toBe(0);
+  });
+
+  const overwrite = async (): ReturnType<typeof runAction> =>
+    runAction(azure, { ...inputs, 'if-exists': 'overwrite' });
+
+  test('while the draft is copied leaves the old VHD as it was', async () => {
+    const [before] = (await azure.state()).blobs;
+    await azure.setFaults([
+      { match: copyTo('latest-os\\.draft-[0-9a-f]*'), action: { kind: 'copy', end: 'failed' } },
+    ]);
+    const run = await overwrite();
+    expect(run.main.exitCode).toBe(1);
+    expect((await azure.state()).blobs).toEqual([before]);
+    await expectNothingLeft(azure);
+  });
+
+  test('while it is swapped in keeps the finished draft, and says so', async () => {
+    await azure.setFaults([
+      { match: copyTo('latest-os'), action: { kind: 'copy', end: 'failed' } },
+    ]);
+    const run = await overwrite();
+    expect(run.main.exitCode).toBe(1);
+    expect(run.main.log).toMatch(/the finished VHD ".*draft-.*" is kept to put in its place/);
+    const drafts = (await azure.state()).blobs.filter(({ name }) => name.includes('.draft-'));
+    expect(drafts.map(({ metadata }) => metadata['vmtovhd_state'])).toEqual(['complete']);
+  });
+
+  test('only in the answer to the swap goes on with it', async () => {
+    await azure.setFaults([{ match: copyTo('latest-os'), action: { kind: 'drop' } }]);
+    const run = await overwrite();
+    expect(run.main.log).not.toContain('##[error]');
+    expect(run.main.exitCode).toBe(0);
+    await expectNothingLeft(azure);
+  });
+});
+
+test('a VM that was stopped and not deallocated is told, since it costs', async () => {
+  await azure.setFaults([operation('PUT', '/snapshots/builder-os')]);
+  const run = await runAction(azure, { 'data-disks': 'none' });
+  expect(run.main.exitCode).toBe(1);
+  expect(run.main.log).toMatch(/##\[warning\]VM "builder" was stopped .* az vm deallocate --ids "/);
+});
+
+test('post never captures, also when main ended before it saved anything', async () => {
+  const workspace = await mkdtemp(join(tmpdir(), 'azure-vm-to-vhd-test-'));
+  try {
+    const directory = fileURLToPath(new URL('../..', import.meta.url));
+    const step = { directory, workspace, inputs: usualInputs, environment: azure.environment };
+    const post = await runPhase(step, 'post', {}, []);
+    expect(post.exitCode).toBe(0);
+    expect(post.log).toBe('The main step ended before it opened anything.');
+    expect(await azure.calls()).toEqual([]);
+  } finally {
+    await rm(workspace, { recursive: true, force: true });
+  }
 });

@@ -130,7 +130,6 @@ export function diskOf(name: string, overrides: Partial<Disk> = {}): Disk {
     sizeBytes: 8 * GIBIBYTE,
     diskState: 'Attached',
     hyperVGeneration: 'V2',
-    securityType: undefined,
     isGuestEncrypted: false,
     maxShares: 1,
     logicalSectorSizeBytes: 512,
@@ -190,7 +189,8 @@ export function layoutOf({ inputs, vm, disks, accounts, run }: World): Layout {
 
 /** The plan of a run in this world. */
 export function planOf(world: World): Plan {
-  return makePlan(world.inputs, world.vm, layoutOf(world), world.existing, world.run);
+  const present = { blobs: world.existing, containers: new Set<string>() };
+  return makePlan(world.inputs, world.vm, layoutOf(world), present, world.run);
 }
 
 const everything: Permission = {

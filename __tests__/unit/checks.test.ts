@@ -48,15 +48,18 @@ function worldWith({ inputs, vm, osDisk, account, accounts, existing = [] }: Cha
   });
 }
 
-function findingsOf(change: Change): readonly Finding[] {
+/** What is found; the warnings of long copies, which every huge disk has, only where a row asks for them. */
+function findingsOf(change: Change, asked = ''): readonly Finding[] {
   const world = worldWith(change);
-  return check(world.inputs, surveyOf(world, change.survey));
+  const findings = check(world.inputs, surveyOf(world, change.survey));
+  return findings.filter(({ rule }) => rule !== 'time' || asked === 'time');
 }
 
 const failed = { kind: 'failed', code: 'AuthorizationFailed', message: 'Not allowed.' } as const;
 const missing = { kind: 'missing' } as const;
 const { osDisk } = vmOf();
 const [dataDisk] = vmOf().dataDisks;
+const oidc = { kind: 'oidc', clientId: 'c', tenantId: 't', audience: 'a' } as const;
 const specialized = { generalize: 'none' } as const;
 const accountId = accountOf('imageswe1').id;
 const snapshotId = layoutOf(worldOf()).disks[0]?.snapshotId ?? '';
@@ -347,6 +350,18 @@ describe('a rule warns of', () => {
       'Storage account "imageswe1" is in "eastus", the VM in "westeurope": copies between regions are slow (7 MB/s was seen) and cost egress.',
     ],
     [
+      'copies that outlast a job of a hosted runner',
+      'time',
+      { inputs: { identity: oidc }, osDisk: { sizeBytes: 2 * TEBIBYTE } },
+      'The copies may take at least 9 h 42 min when every page holds data, and jobs of GitHub-hosted runners end after 6 hours. Take a self-hosted runner.',
+    ],
+    [
+      'copies that outlast an az session',
+      'time',
+      { inputs: { identity: { kind: 'ambient' } }, osDisk: { sizeBytes: TEBIBYTE / 4 } },
+      'The copies may take at least 1 h 12 min when every page holds data, and an azure/login session by OIDC cannot be renewed after about an hour. Give "client-id" and "tenant-id" instead.',
+    ],
+    [
       'accounts that stay empty',
       'replica-per-account',
       { inputs: { copies: { kind: 'replicas', count: 1 } } },
@@ -359,7 +374,7 @@ describe('a rule warns of', () => {
       'The identity\'s permissions on "/scope" cannot be read, so they were not checked beforehand.',
     ],
   ])('%s', (_name, rule, change, message) => {
-    expect(findingsOf(change)).toEqual([{ rule, level: 'warning', message }]);
+    expect(findingsOf(change, rule)).toEqual([{ rule, level: 'warning', message }]);
   });
 });
 
@@ -433,7 +448,6 @@ describe('with blobs that are there', () => {
     status: 'pending',
     description: undefined,
     copiedBytes: 0,
-    totalBytes: 1,
   };
   const overwrite = { ifExists: 'overwrite' } as const;
   const skip = { ifExists: 'skip' } as const;

@@ -12,7 +12,7 @@ const lost = new Error('connection reset');
 type Poll = BlobState | undefined | Error;
 
 function copyOf(status: string, overrides: Partial<CopyState> = {}): BlobState {
-  const copy = { id: 'copy', status, description: undefined, copiedBytes: 5, totalBytes: 10 };
+  const copy = { id: 'copy', status, description: undefined, copiedBytes: 5 };
   return blobOf(url, { lengthBytes: 10, copy: { ...copy, ...overrides } });
 }
 
@@ -30,7 +30,8 @@ async function follow(polls: readonly Poll[], overrides: Partial<CopyRig> = {}):
   const rig: CopyRig = {
     clock,
     signal: new AbortController().signal,
-    deadlineMs: 3_600_000,
+    deadlineMs: 24 * 3_600_000,
+    runKey: 'k',
     blobs: {
       startCopy: () => Promise.reject(new Error('not started here')),
       blobState: () => {
@@ -105,23 +106,32 @@ describe('a copy that is followed', () => {
     const { error, clock } = await follow([copyOf('pending')], { deadlineMs: 4000 });
     expect(error).toMatchObject({
       code: 'copy',
-      message: `The copy to blob "${url}" has not ended before its source SAS. Set a longer "sas-duration".`,
+      message: `The copy to blob "${url}" has not ended in time. Set a longer "sas-duration".`,
     });
     expect(clock.pauses).toEqual([1000, 1500, 2250]);
   });
 
-  test('survives five polls in a row that fail, however often', async () => {
-    const five = [lost, lost, lost, lost, lost];
-    const { error } = await follow([...five, copyOf('pending'), ...five, copyOf('success')]);
+  test('survives trouble of less than half an hour, however often', async () => {
+    const trouble = Array.from({ length: 100 }, () => lost);
+    const { error } = await follow([...trouble, copyOf('pending'), ...trouble, copyOf('success')]);
     expect(error).toBeUndefined();
   });
 
-  test('is given up after six polls in a row that fail', async () => {
+  test('is given up at once when it may not be read any more', async () => {
+    const refused = Object.assign(new Error('No.'), { statusCode: 403 });
+    const { error, clock } = await follow([refused, copyOf('success')]);
+    expect(error).toMatchObject({ code: 'azure' });
+    expect(clock.pauses).toEqual([]);
+  });
+
+  test('is given up after half an hour of trouble', async () => {
     const { error, clock } = await follow([new Error(`GET ${sas} failed`)]);
     expect(error).toMatchObject({ code: 'azure' });
     expect(String(error)).toContain(`Could not follow the copy to blob "${url}"`);
     expect(String(error)).not.toContain(signature);
-    expect(clock.pauses).toHaveLength(5);
+    const waited = clock.pauses.reduce((sum, pause) => sum + pause, 0);
+    expect(waited).toBeGreaterThan(30 * 60_000);
+    expect(waited).toBeLessThan(31 * 60_000);
   });
 
   test('is not polled again after an error that is told already', async () => {
@@ -145,11 +155,32 @@ describe('a copy that is started', () => {
   function start(answer: () => Promise<string>): Promise<string> {
     const blobs = { startCopy: answer, blobState: () => Promise.resolve(undefined) };
     const { signal } = new AbortController();
-    return startCopy(request, { blobs, clock: literalClock(), signal, deadlineMs: 0 });
+    return startCopy(request, { blobs, clock: literalClock(), signal, runKey: 'k', deadlineMs: 0 });
   }
 
   test('gives its copy ID', async () => {
     expect(await start(() => Promise.resolve('copy'))).toBe('copy');
+  });
+
+  test.each([
+    ['taken up when the answer to its start was lost', 'k', 'copying', 'found'],
+    ['not taken up when another run started it', 'other', 'copying', undefined],
+    ['not taken up when it is complete', 'k', 'complete', undefined],
+  ])('is %s', async (_name, key, state, expected) => {
+    const metadata = { vmtovhd_key: key, vmtovhd_state: state };
+    const copy = { id: 'found', status: 'pending', description: undefined, copiedBytes: 0 };
+    const exists = Object.assign(new Error('It exists.'), {
+      code: 'BlobAlreadyExists',
+      statusCode: 409,
+    });
+    const blobs = {
+      startCopy: () => Promise.reject(exists),
+      blobState: () => Promise.resolve(blobOf(url, { metadata, copy })),
+    };
+    const { signal } = new AbortController();
+    const rig = { blobs, clock: literalClock(), signal, runKey: 'k', deadlineMs: 0 };
+    const started = await startCopy(request, rig).catch(() => undefined);
+    expect(started).toBe(expected);
   });
 
   test('is not started in a run that is cancelled', async () => {
@@ -159,7 +190,13 @@ describe('a copy that is started', () => {
       blobState: () => Promise.resolve(undefined),
     };
     const signal = AbortSignal.abort(new Error('cancelled'));
-    const work = startCopy(request, { blobs, clock: literalClock(), signal, deadlineMs: 0 });
+    const work = startCopy(request, {
+      blobs,
+      clock: literalClock(),
+      signal,
+      runKey: 'k',
+      deadlineMs: 0,
+    });
     await expect(work).rejects.toThrow('cancelled');
     expect(started).toBe(0);
   });

@@ -139,12 +139,12 @@ test('a SAS in the description of a copy does not reach the message', async () =
     status: 'failed',
     description: `500 reading ${f.sas}`,
     copiedBytes: 0,
-    totalBytes: 1,
   };
   const rig = {
     clock: literalClock(),
     signal: new AbortController().signal,
     deadlineMs: 9e9,
+    runKey: 'k',
     blobs: {
       startCopy: () => Promise.resolve(''),
       blobState: () => Promise.resolve(f.blobOf('https://a/b', { copy })),

@@ -14,7 +14,6 @@ const pending: CopyState = {
   status: 'pending',
   description: undefined,
   copiedBytes: 1,
-  totalBytes: 2,
 };
 
 interface Things {
@@ -74,7 +73,7 @@ async function close(
 }
 
 function snapshotWith(tags: Readonly<Record<string, string>>): Snapshot {
-  return { id: '/s', uniqueId: 'u', tags, diskState: undefined };
+  return { id: '/s', uniqueId: 'u', tags };
 }
 
 describe('snapshots and grants', () => {
@@ -93,23 +92,20 @@ describe('snapshots and grants', () => {
       { snapshot: snapshotWith(ours) },
       ['revokeAccess /s'],
     ],
-    [
-      'a snapshot of another run is not touched',
-      snapshot,
-      { snapshot: snapshotWith({ 'vm-to-vhd-key': 'other' }) },
-      [],
-    ],
-    ['a snapshot without tags is not touched', snapshot, { snapshot: snapshotWith({}) }, []],
-    [
-      'a grant on a snapshot of another run is not touched',
-      grant,
-      { snapshot: snapshotWith({}) },
-      [],
-    ],
     ['a snapshot that is gone is nothing to do', snapshot, {}, []],
     ['a grant on a snapshot that is gone is nothing to do', grant, {}, []],
   ])('%s', async (_name, lease, things, expected) => {
     expect(await close(lease, things)).toEqual(expected);
+  });
+
+  test.each<readonly [string, Lease, Snapshot]>([
+    ['a snapshot of another run', snapshot, snapshotWith({ 'vm-to-vhd-key': 'other' })],
+    ['a snapshot without tags', snapshot, snapshotWith({})],
+    ['a grant on a snapshot of another run', grant, snapshotWith({})],
+  ])('%s is told, not touched', async (_name, lease, foreign) => {
+    const changes: string[] = [];
+    await expect(close(lease, { snapshot: foreign }, changes)).rejects.toThrow('vm-to-vhd-key');
+    expect(changes).toEqual([]);
   });
 });
 
@@ -202,5 +198,39 @@ describe('a VM that ran before', () => {
     ['that is gone is nothing to do', {}, []],
   ])('%s', async (_name, things, expected) => {
     expect(await close(lease, things)).toEqual(expected);
+  });
+});
+
+describe('a finished VHD', () => {
+  const complete = { vmtovhd_key: 'k', vmtovhd_state: 'complete' };
+  const old = 'https://a.blob.core.windows.net/vhds/old.vhd';
+  const draft: Lease = { kind: 'blob', url, key: 'k', swap: { url: old, etag: '"1"' } };
+  const done: CopyState = { id: 'c', status: 'success', description: undefined, copiedBytes: 2 };
+
+  test('is not deleted, though its lease was never noted as closed', async () => {
+    const lease: Lease = { kind: 'blob', url, key: 'k' };
+    expect(await close(lease, { blobs: [blobOf(url, { metadata: complete })] })).toEqual([]);
+  });
+
+  test.each<readonly [string, BlobState]>([
+    ['the blob in whose place it comes was not touched', blobOf(old, { etag: '"1"' })],
+    ['that blob is whole again', blobOf(old, { etag: '"2"', metadata: complete, copy: done })],
+  ])('that is a draft goes when %s', async (_name, target) => {
+    const finished = blobOf(url, { metadata: complete });
+    expect(await close(draft, { blobs: [finished, target, finished] })).toEqual([
+      `deleteBlob ${url} ${finished.etag}`,
+    ]);
+  });
+
+  test.each<readonly [string, BlobState | undefined]>([
+    ['is only half copied', blobOf(old, { etag: '"2"', metadata: complete, copy: pending })],
+    ['was taken by another', blobOf(old, { etag: '"2"' })],
+    ['is gone', undefined],
+  ])('that is a draft is kept when the blob in whose place it comes %s', async (_name, target) => {
+    const changes: string[] = [];
+    const finished = blobOf(url, { metadata: complete });
+    const work = close(draft, { blobs: [finished, target] }, changes);
+    await expect(work).rejects.toThrow('is kept to put in its place');
+    expect(changes).toEqual([]);
   });
 });

@@ -33,7 +33,7 @@ interface Model {
   readonly properties?: {
     readonly primaryEndpoints?: { readonly blob?: string };
     readonly isHnsEnabled?: boolean;
-    readonly allowedCopyScope?: string;
+    readonly allowedCopyScope?: string | null;
     readonly provisioningState?: string;
   };
 }
@@ -48,7 +48,7 @@ function accountFromModel(model: Model): StorageAccount {
     sku: model.sku?.name ?? '',
     blobEndpoint: (properties.primaryEndpoints?.blob ?? '').replace(/\/$/, ''),
     isHnsEnabled: properties.isHnsEnabled === true,
-    allowedCopyScope: properties.allowedCopyScope,
+    allowedCopyScope: properties.allowedCopyScope ?? undefined,
     provisioningState: properties.provisioningState ?? 'Succeeded',
   };
 }

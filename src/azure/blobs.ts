@@ -135,12 +135,11 @@ function stateOf(url: string, properties: BlobGetPropertiesResponse): BlobState 
 /** The copy source, which carries the SAS, is left behind here. */
 function copyStateOf(properties: BlobGetPropertiesResponse): CopyState | undefined {
   if (properties.copyId === undefined) return undefined;
-  const [copied = 0, total = 0] = (properties.copyProgress ?? '').split('/').map(Number);
+  const [copied = 0] = (properties.copyProgress ?? '').split('/').map(Number);
   return {
     id: properties.copyId,
     status: properties.copyStatus ?? 'unknown',
     description: properties.copyStatusDescription,
     copiedBytes: copied,
-    totalBytes: total,
   };
 }

@@ -50,7 +50,6 @@ export function diskFromModel(disk: sdk.Disk): Disk {
     sizeBytes: disk.diskSizeBytes ?? (disk.diskSizeGB ?? 0) * 1024 ** 3,
     diskState: disk.diskState ?? 'unknown',
     hyperVGeneration: generationOf(disk.hyperVGeneration),
-    securityType: disk.securityProfile?.securityType,
     isGuestEncrypted: disk.encryptionSettingsCollection?.enabled === true,
     maxShares: disk.maxShares ?? 1,
     logicalSectorSizeBytes: disk.creationData?.logicalSectorSize ?? 512,
@@ -63,7 +62,6 @@ export function snapshotFromModel(snapshot: sdk.Snapshot): Snapshot {
     id: snapshot.id ?? '',
     uniqueId: snapshot.uniqueId,
     tags: snapshot.tags ?? {},
-    diskState: snapshot.diskState,
   };
 }
 

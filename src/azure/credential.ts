@@ -1,4 +1,5 @@
 import {
+  AggregateAuthenticationError,
   AzureCliCredential,
   ChainedTokenCredential,
   ClientAssertionCredential,
@@ -7,9 +8,12 @@ import {
   ManagedIdentityCredential,
 } from '@azure/identity';
 import type { TokenCredential } from '@azure/core-auth';
+import type { HttpClient } from '@azure/core-rest-pipeline';
 import { ActionError, azureFailure } from '../errors.ts';
 import type { Identity } from '../inputs.ts';
 import type { Cloud } from './clouds.ts';
+
+const AZ_TIMEOUT_MS = 60_000;
 
 /** Gives a new GitHub OIDC assertion for an audience; it lives some minutes only, so each token takes a new one. */
 export type MintAssertion = (audience: string) => Promise<string>;
@@ -22,8 +26,10 @@ export function createCredential(
   identity: Identity,
   cloud: Cloud,
   mintAssertion: MintAssertion,
+  httpClient: HttpClient,
 ): TokenCredential {
   const options = {
+    httpClient,
     authorityHost: cloud.authorityHost,
     disableInstanceDiscovery: cloud.name === 'custom',
   };
@@ -45,8 +51,8 @@ export function createCredential(
     case 'ambient':
       return new ChainedTokenCredential(
         new EnvironmentCredential(options),
-        new AzureCliCredential(),
-        new ManagedIdentityCredential(),
+        new AzureCliCredential({ processTimeoutInMs: AZ_TIMEOUT_MS }),
+        new ManagedIdentityCredential({ httpClient }),
       );
   }
 }
@@ -62,7 +68,7 @@ export async function signIn(
     await credential.getToken(scope, { abortSignal: signal });
   } catch (error) {
     if (error instanceof ActionError) throw error;
-    const { message } = azureFailure(error);
+    const message = messageOf(error);
     throw new ActionError(
       'azure',
       `Could not sign in ${whoOf(identity)}: ${message} ${nextFor(identity, message)}`,
@@ -71,6 +77,13 @@ export async function signIn(
       },
     );
   }
+}
+
+/** A chain that failed has the reason of each of its credentials. */
+function messageOf(error: unknown): string {
+  return error instanceof AggregateAuthenticationError
+    ? error.errors.map((inner: unknown) => azureFailure(inner).message).join(' ')
+    : azureFailure(error).message;
 }
 
 function whoOf(identity: Identity): string {

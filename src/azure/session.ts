@@ -30,9 +30,9 @@ export async function openAzure(
   signal: AbortSignal,
 ): Promise<Azure> {
   const cloud = await findCloud(inputs.environment, signal);
-  const credential = createCredential(inputs.identity, cloud, mintAssertion);
-  await signIn(credential, inputs.identity, cloud.resourceManagerScope, signal);
   const httpClient = createHttpClient();
+  const credential = createCredential(inputs.identity, cloud, mintAssertion, httpClient);
+  await signIn(credential, inputs.identity, cloud.resourceManagerScope, signal);
   const resourceManager = createResourceManager(credential, cloud);
   return {
     cloud,

@@ -1,9 +1,13 @@
-import { countReplicas } from '../plan.ts';
+import { copySeconds, countReplicas } from '../plan.ts';
+import { formatSeconds } from '../units.ts';
 import { notFound, reasonOf } from './lookups.ts';
 import type { Rule } from './rule.ts';
 
 const storage = 'https://learn.microsoft.com/azure/storage';
 const storageApi = 'https://learn.microsoft.com/rest/api/storageservices';
+const AZ_SESSION_SECONDS = 50 * 60;
+const HOSTED_JOB_SECONDS = 5.5 * 3600;
+
 /** Kinds of account that have page blobs. */
 const pageBlobKinds = ['Storage', 'StorageV2'];
 
@@ -83,6 +87,27 @@ export const accountRules: readonly Rule[] = [
           ({ name, location }) =>
             `Storage account "${name}" is in "${location}", the VM in "${vm?.location ?? ''}": copies between regions are slow (7 MB/s was seen) and cost egress.`,
         ),
+  },
+  {
+    id: 'time',
+    level: 'warning',
+    source: 'https://docs.github.com/actions/reference/limits',
+    look: ({ disks, inputs }) => {
+      const seconds = Math.max(0, ...disks.map(({ sizeBytes }) => copySeconds(sizeBytes)));
+      const hours = `at least ${formatSeconds(seconds)} when every page holds data`;
+      return [
+        ...(inputs.identity.kind === 'ambient' && seconds > AZ_SESSION_SECONDS
+          ? [
+              `The copies may take ${hours}, and an azure/login session by OIDC cannot be renewed after about an hour. Give "client-id" and "tenant-id" instead.`,
+            ]
+          : []),
+        ...(seconds > HOSTED_JOB_SECONDS
+          ? [
+              `The copies may take ${hours}, and jobs of GitHub-hosted runners end after 6 hours. Take a self-hosted runner.`,
+            ]
+          : []),
+      ];
+    },
   },
   {
     id: 'replica-per-account',

@@ -14,6 +14,5 @@ export function notFound<T>(lookup: Lookup<T>, what: string, next: string): read
 
 /** Azure's reason in a sentence: code and message without the last stop. */
 export function reasonOf({ code, message }: { code: string | undefined; message: string }): string {
-  const text = message.replace(/\.$/, '');
-  return code === undefined ? text : `${code}: ${text}`;
+  return [code, message.replace(/\.$/, '')].filter(Boolean).join(': ');
 }

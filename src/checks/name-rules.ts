@@ -1,3 +1,6 @@
+import type { BlobState } from '../facts.ts';
+import { SNAPSHOT_METADATA, STATE_METADATA } from '../marks.ts';
+import type { DiskKey } from '../plan.ts';
 import { blobNameProblem } from '../blob-name.ts';
 import { requireResourceId } from '../resource-id.ts';
 import { VHD_FOOTER_BYTES } from '../vhd.ts';
@@ -133,6 +136,11 @@ function lookAtExistingBlobs({ survey, inputs, layout }: Facts): readonly string
         `${what} exists, but other VHDs of the set do not: a set with VHDs of different moments is not one image. Delete it, or set "if-exists: overwrite".`,
       ];
     }
+    if (isMixed(present)) {
+      return [
+        `${what} comes from another snapshot than the others of its disk, or is unfinished: the set is not one image. Delete the set, or set "if-exists: overwrite".`,
+      ];
+    }
     if (
       blob.blobType !== 'PageBlob' ||
       blob.lengthBytes !== lengthBytes ||
@@ -143,6 +151,18 @@ function lookAtExistingBlobs({ survey, inputs, layout }: Facts): readonly string
       ];
     }
     return [];
+  });
+}
+
+/** VHDs of a disk that were copied from different snapshots, or are not complete. */
+function isMixed(
+  present: readonly { readonly disk: DiskKey; readonly blob: BlobState }[],
+): boolean {
+  const byDisk = Map.groupBy(present, ({ disk }) => disk);
+  return [...byDisk.values()].some((blobs) => {
+    const marks = blobs.map(({ blob }) => blob.metadata);
+    const snapshots = new Set(marks.map((metadata) => metadata[SNAPSHOT_METADATA]));
+    return snapshots.size > 1 || marks.some((metadata) => metadata[STATE_METADATA] === 'copying');
   });
 }
 

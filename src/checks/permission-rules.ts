@@ -1,5 +1,5 @@
 import { isComplete } from '../plan.ts';
-import { foundBlobs } from '../survey.ts';
+import { foundBlobs, foundContainers } from '../survey.ts';
 import { listOf } from '../errors.ts';
 import { isGranted, requiredPermissions, type Requirement } from '../permissions.ts';
 import type { Facts, Rule } from './rule.ts';
@@ -30,6 +30,7 @@ function lookAtPermissions({ survey, inputs, vm, layout }: Facts): readonly stri
   if (vm === undefined || isComplete(inputs, layout, foundBlobs(survey.blobs))) return [];
   const missing = new Map<string, Requirement[]>();
   for (const requirement of requiredPermissions(inputs, vm, layout)) {
+    if (isNotNeeded(requirement, survey)) continue;
     const permissions = survey.permissions.get(requirement.scope);
     if (permissions?.kind !== 'found') continue;
     if (isGranted(requirement, permissions.value) !== false) continue;
@@ -39,6 +40,12 @@ function lookAtPermissions({ survey, inputs, vm, layout }: Facts): readonly stri
     ([scope, rights]) =>
       `The identity lacks ${listOf(rights.map(nameRight))} on "${scope}". ${remedyForRights(rights)}`,
   );
+}
+
+/** A container that is there is not made. */
+function isNotNeeded({ scope, name }: Requirement, { containers }: Facts['survey']): boolean {
+  if (!name.endsWith('/containers/write')) return false;
+  return [...foundContainers(containers)].some((id) => scope.startsWith(`${id}/`));
 }
 
 function nameRight({ kind, name }: Requirement): string {

@@ -42,11 +42,12 @@ export const vmRules: readonly Rule[] = [
     level: 'refusal',
     source: `${compute}/linux/download-vhd`,
     look: ({ vm, inputs }) =>
-      vm?.powerState === 'running' &&
+      vm !== undefined &&
+      !['stopped', 'deallocated'].includes(vm.powerState) &&
       inputs.generalize === 'none' &&
       inputs.sourcePower === 'deallocate'
         ? [
-            `VM "${vm.name}" is running: with "generalize: none" a snapshot of it is only crash-consistent. Stop it first, or set "source-power: restart" (stopped for the snapshots and started again) or "source-power: keep" (taken as it runs).`,
+            `VM "${vm.name}" is ${vm.powerState}: with "generalize: none" a snapshot of it is only crash-consistent. Stop it first, or set "source-power: restart" (stopped for the snapshots and started again) or "source-power: keep" (taken as it runs).`,
           ]
         : [],
   },

@@ -1,5 +1,6 @@
 import type { Blobs, CopyRequest } from '../azure/blobs.ts';
 import { ActionError, azureFailure, explain, redact } from '../errors.ts';
+import { KEY_METADATA, STATE_METADATA } from '../marks.ts';
 import type { Clock } from '../ports.ts';
 
 /** What following a copy needs. */
@@ -7,7 +8,8 @@ export interface CopyRig {
   readonly blobs: Pick<Blobs, 'startCopy' | 'blobState'>;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Milliseconds since 1970 after which the source cannot be read any more. */
+  readonly runKey: string;
+  /** Milliseconds since 1970 after which nobody waits any more. */
   readonly deadlineMs: number;
 }
 
@@ -15,22 +17,34 @@ export interface CopyRig {
 const FIRST_POLL_MS = 1_000;
 const LONGEST_POLL_MS = 15_000;
 const POLL_GROWTH = 1.5;
-/** Polls that may fail in a row, each after the SDK's own retries. */
-const MAX_FAILED_POLLS = 5;
+/** How long polls may fail in a row: the copy goes on in Azure meanwhile. */
+const MAX_TROUBLE_MS = 30 * 60_000;
 
-/** Starts a Copy Blob. Returns its copy ID. */
+/**
+ * Starts a Copy Blob and returns its copy ID. When the answer to a start was lost, its repetition meets the copy that
+ * is under way; a blob that carries the run's key tells of it.
+ */
 export async function startCopy(request: CopyRequest, rig: CopyRig): Promise<string> {
   rig.signal.throwIfAborted();
   try {
     return await rig.blobs.startCopy(request);
   } catch (error) {
-    const { code } = azureFailure(error);
+    const started = await findStarted(request.destination, error, rig);
+    if (started !== undefined) return started;
     throw explain(
       `Could not start the copy to blob "${request.destination}"`,
       error,
-      remedies[code ?? ''],
+      remedies[azureFailure(error).code ?? ''],
     );
   }
+}
+
+async function findStarted(url: string, error: unknown, rig: CopyRig): Promise<string | undefined> {
+  if (![409, 412].includes(azureFailure(error).status ?? 0)) return undefined;
+  const blob = await rig.blobs.blobState(url, rig.signal).catch(() => undefined);
+  const isOurs =
+    blob?.metadata[KEY_METADATA] === rig.runKey && blob.metadata[STATE_METADATA] === 'copying';
+  return isOurs ? blob.copy?.id : undefined;
 }
 
 const remedies: Readonly<Record<string, string>> = {
@@ -53,24 +67,31 @@ export async function followCopy(
   onProgress: (copiedBytes: number) => void,
 ): Promise<void> {
   let pause = FIRST_POLL_MS;
-  let failedPolls = 0;
+  let troubleSince: number | undefined;
   for (;;) {
     try {
       if (await pollCopy(url, copyId, rig, onProgress)) return;
-      failedPolls = 0;
+      troubleSince = undefined;
     } catch (error) {
-      failedPolls += 1;
       rig.signal.throwIfAborted();
       if (error instanceof ActionError) throw error;
-      if (failedPolls > MAX_FAILED_POLLS)
+      troubleSince ??= rig.clock.now();
+      if (!isPassing(error) || rig.clock.now() - troubleSince > MAX_TROUBLE_MS) {
         throw explain(`Could not follow the copy to blob "${url}"`, error);
+      }
     }
     if (rig.clock.now() > rig.deadlineMs) {
-      throw failure(url, 'has not ended before its source SAS', 'Set a longer "sas-duration".');
+      throw failure(url, 'has not ended in time', 'Set a longer "sas-duration".');
     }
     await rig.clock.sleep(pause, rig.signal);
     pause = Math.min(pause * POLL_GROWTH, LONGEST_POLL_MS);
   }
+}
+
+/** No answer, throttling and failures of the service pass; a refusal does not. */
+function isPassing(error: unknown): boolean {
+  const { status } = azureFailure(error);
+  return status === undefined || status === 408 || status === 429 || status >= 500;
 }
 
 /** True when the copy is done, false while it is pending. */

@@ -1,10 +1,10 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Blobs } from '../azure/blobs.ts';
-import { ActionError, describe, explain } from '../errors.ts';
+import { describe, explain, type ActionError } from '../errors.ts';
 import type { Lease, Leases } from '../lease.ts';
+import { DISK_METADATA, KEY_METADATA, SNAPSHOT_METADATA, STATE_METADATA } from '../marks.ts';
 import type { PlannedDisk, PlannedReplica } from '../plan.ts';
 import type { Clock, Log } from '../ports.ts';
-import { KEY_METADATA } from '../release.ts';
 import { followCopy, startCopy, type CopyRig } from './copy-blob.ts';
 import { renderProgress, summarizeProgress, type CopyProgress } from './progress.ts';
 import { verifyReplica } from './verify.ts';
@@ -52,6 +52,7 @@ export interface TransferRig {
 /** Copies that are followed at once: one small request every few seconds each. */
 const COPIES_AT_ONCE = 64;
 const PROGRESS_INTERVAL_MS = 10_000;
+const NEAR_COPY_LIMIT_MS = 24 * 3600 * 1000;
 
 /**
  * Makes every replica of every disk by Copy Blob: the first of each account from the snapshot, the others of the
@@ -94,7 +95,7 @@ async function copyIntoAccount(
   const rest = await Promise.all(
     others.map((replica) => rig.limit(() => copyReplica(source, replica, near, rig))),
   );
-  const drafts = [lead, ...rest].filter(({ draft }) => draft !== undefined);
+  const drafts = [lead, ...rest].filter((written) => written.draft !== undefined);
   await Promise.all(
     drafts.map((written) =>
       rig.limit(async () => {
@@ -105,10 +106,12 @@ async function copyIntoAccount(
 }
 
 /** A replica that is written; one that overwrites is still under its draft's name, held by a lease. */
-interface Written {
-  readonly outcome: Outcome;
-  readonly draft: Lease | undefined;
-}
+type Written =
+  | { readonly outcome: Outcome; readonly draft: undefined }
+  | { readonly outcome: Copied; readonly draft: { lease: BlobLease } };
+
+type BlobLease = Extract<Lease, { kind: 'blob' }>;
+type Copied = Extract<Outcome, { kind: 'copied' }>;
 
 /** Copies one replica, from the account's own finished one when it is given; the snapshot stands in for it. */
 async function copyReplica(
@@ -119,32 +122,23 @@ async function copyReplica(
 ): Promise<Written> {
   const url = targetOf(replica);
   const startedAt = rig.clock.now();
-  const held: { lease: Lease } = { lease: { kind: 'blob', url, key: rig.runKey } };
+  const held: { lease: BlobLease } = { lease: { kind: 'blob', url, key: rig.runKey } };
   try {
-    const copyRig = copyRigOf(source, rig);
-    const metadata = metadataOf(source, 'copying', rig.runKey);
-    const copyId = await rig.leases.hold(held.lease, () =>
-      startFrom(near, source.sas, { destination: url, metadata }, copyRig, rig.log),
-    );
-    const lease: Lease = { kind: 'blob', url, key: rig.runKey, copyId };
-    rig.leases.amend(held.lease, lease);
-    held.lease = lease;
+    rig.signal.throwIfAborted();
+    const copyId = await rig.leases.hold(held.lease, () => startReplica(source, url, near, rig));
+    amend(held, { copyId }, rig);
+    const copyRig = copyRigOf(source, near, rig);
     await followCopy(url, copyId, copyRig, (bytes) => {
       rig.board.report(url, bytes);
     });
-    const verified = await verifyReplica(rig.blobs, url, source.disk, source.footer, rig.signal);
-    const etag = await rig.blobs
-      .setMetadata(url, metadataOf(source, 'complete', rig.runKey), rig.signal)
-      .catch((error: unknown) => {
-        throw explain(`Could not mark blob "${url}" as complete`, error);
-      });
+    const { lengthBytes, etag } = await completeReplica(source, url, rig);
     rig.board.finish(url);
-    if (replica.overwrite === undefined) rig.leases.keep(held.lease);
     const seconds = (rig.clock.now() - startedAt) / 1000;
-    const { lengthBytes } = verified;
     const outcome = { kind: 'copied', replica, etag, lengthBytes, copyId, seconds } as const;
-    if (replica.overwrite === undefined) rig.outcomes.push(outcome);
-    return { outcome, draft: replica.overwrite === undefined ? undefined : held.lease };
+    if (replica.overwrite !== undefined) return { outcome, draft: held };
+    rig.leases.keep(held.lease);
+    rig.outcomes.push(outcome);
+    return { outcome, draft: undefined };
   } catch (error) {
     const failed = explain(`Could not copy blob "${url}"`, error);
     if (!rig.signal.aborted) rig.log.warn(failed.message);
@@ -155,64 +149,85 @@ async function copyReplica(
   }
 }
 
-async function startFrom(
+/** Copy Blob from a finished replica of the account moves no data between accounts; where it is refused, the snapshot serves. */
+async function startReplica(
+  source: Source,
+  url: string,
   near: string | undefined,
-  sas: string,
-  request: { destination: string; metadata: Readonly<Record<string, string>> },
-  rig: CopyRig,
-  log: Log,
+  rig: CopyingRig,
 ): Promise<string> {
+  const request = { destination: url, metadata: metadataOf(source, 'copying', rig.runKey) };
   if (near !== undefined) {
     try {
-      return await startCopy({ ...request, source: near }, rig);
+      return await startCopy({ ...request, source: near }, copyRigOf(source, near, rig));
     } catch (error) {
       rig.signal.throwIfAborted();
-      log.info(`${describe(error)} It is copied from the snapshot instead.`);
+      rig.log.info(`${describe(error)} It is copied from the snapshot instead.`);
     }
   }
-  return startCopy({ ...request, source: sas }, rig);
+  return startCopy({ ...request, source: source.sas }, copyRigOf(source, undefined, rig));
 }
 
-/** Puts a finished draft in the place of the blob that it overwrites, and removes the draft. */
-async function swapIn(source: Source, written: Written, rig: CopyingRig): Promise<Outcome> {
-  const { outcome, draft } = written;
-  const { replica } = outcome;
-  if (outcome.kind !== 'copied' || replica.overwrite === undefined || draft === undefined) {
-    return outcome;
-  }
-  const { etag, draftUrl } = replica.overwrite;
-  let overwritten = false;
+/** Verifies what was copied, and only then marks it as complete. */
+async function completeReplica(
+  source: Source,
+  url: string,
+  rig: CopyingRig,
+): Promise<{ readonly lengthBytes: number; readonly etag: string }> {
+  const verified = await verifyReplica(rig.blobs, url, source.disk, source.footer, rig.signal);
+  const metadata = metadataOf(source, 'complete', rig.runKey);
   try {
-    const copyRig = copyRigOf(source, rig);
-    const metadata = metadataOf(source, 'complete', rig.runKey);
+    const etag = await rig.blobs.setMetadata(url, metadata, rig.signal);
+    return { lengthBytes: verified.lengthBytes, etag };
+  } catch (error) {
+    throw explain(`Could not mark blob "${url}" as complete`, error);
+  }
+}
+
+/**
+ * Puts a finished draft in the place of the blob that it overwrites, and removes the draft. From the moment that the
+ * old blob may be gone, the draft stays until the new one is whole.
+ */
+async function swapIn(
+  source: Source,
+  { outcome, draft }: { readonly outcome: Copied; readonly draft: { lease: BlobLease } },
+  rig: CopyingRig,
+): Promise<Outcome> {
+  const { replica } = outcome;
+  const { draftUrl, etag } = replica.overwrite ?? { draftUrl: '', etag: '' };
+  try {
+    rig.signal.throwIfAborted();
+    amend(draft, { swap: { url: replica.url, etag } }, rig);
+    const copyRig = copyRigOf(source, draftUrl, rig);
+    const metadata = metadataOf(source, 'copying', rig.runKey);
     const request = { source: draftUrl, destination: replica.url, metadata, overwriteEtag: etag };
     const copyId = await startCopy(request, copyRig);
-    overwritten = true;
     await followCopy(replica.url, copyId, copyRig, () => undefined);
-    const verified = await verifyReplica(
-      rig.blobs,
-      replica.url,
-      source.disk,
-      source.footer,
-      rig.signal,
-    );
-    await rig.leases.release(draft);
-    return { ...outcome, copyId, etag: verified.etag };
+    const completed = await completeReplica(source, replica.url, rig);
+    await rig.leases.release(draft.lease);
+    return { ...outcome, copyId, etag: completed.etag };
   } catch (error) {
     const failed = explain(`Could not overwrite blob "${replica.url}"`, error);
-    if (!overwritten) {
-      await rig.leases.release(draft);
-      return { kind: 'failed', replica, error: failed };
-    }
-    // The old VHD is gone by now, so the finished draft is all that is left of it.
-    rig.leases.keep(draft);
-    const message = `${failed.message} The finished VHD is kept as "${draftUrl}".`;
-    return { kind: 'failed', replica, error: new ActionError('copy', message, { cause: error }) };
+    await rig.leases.release(draft.lease);
+    return { kind: 'failed', replica, error: failed };
   }
 }
 
-function copyRigOf(source: Source, rig: CopyingRig): CopyRig {
-  return { blobs: rig.blobs, clock: rig.clock, signal: rig.signal, deadlineMs: source.endsAt };
+function amend(
+  held: { lease: BlobLease },
+  change: Pick<BlobLease, 'copyId' | 'swap'>,
+  rig: CopyingRig,
+): void {
+  const amended: BlobLease = { ...held.lease, ...change };
+  rig.leases.amend(held.lease, amended);
+  held.lease = amended;
+}
+
+/** A copy from the snapshot ends with its SAS; one inside the account has a limit of its own. */
+function copyRigOf(source: Source, near: string | undefined, rig: CopyingRig): CopyRig {
+  const deadlineMs = near === undefined ? source.endsAt : rig.clock.now() + NEAR_COPY_LIMIT_MS;
+  const { blobs, clock, signal, runKey } = rig;
+  return { blobs, clock, signal, runKey, deadlineMs };
 }
 
 /** A blob is named as done only when it is: `complete` comes last. */
@@ -223,9 +238,9 @@ function metadataOf(
 ): Readonly<Record<string, string>> {
   return {
     [KEY_METADATA]: runKey,
-    vmtovhd_state: state,
-    vmtovhd_disk: source.disk.label,
-    vmtovhd_snapshot: source.snapshotUniqueId,
+    [STATE_METADATA]: state,
+    [DISK_METADATA]: source.disk.label,
+    [SNAPSHOT_METADATA]: source.snapshotUniqueId,
   };
 }
 
