@@ -304,7 +304,7 @@ export type FaultAction =
     }
   /** Never answers. */
   | { readonly kind: 'hang' }
-  /** Closes the connection without an answer, or after so many bytes of its body. */
+  /** Closes the connection before the call is served, or after so many bytes of the answer's body; 0 loses the answer. */
   | { readonly kind: 'drop'; readonly afterBytes?: number }
   /** Ends every SAS of disk exports, then lets the call through. */
   | { readonly kind: 'end-sas' }

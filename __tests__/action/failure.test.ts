@@ -29,6 +29,8 @@ const copyTo = (blob: string): FaultRule['match'] => ({
   host: 'blob\\.core',
   path: `/${blob}\\.vhd$`,
 });
+/** The service does what it is asked, and the answer is lost. */
+const lostAnswer = { kind: 'drop', afterBytes: 0 } as const;
 const operation = (method: string, path: string): FaultRule => ({
   match: { method, host: '^management', path },
   action: {
@@ -294,6 +296,16 @@ describe('a run that ends in the middle', () => {
   });
 });
 
+test('a copy whose start was answered into the void is found and followed', async () => {
+  await azure.setFaults([{ match: copyTo('.*-os-1'), action: lostAnswer }]);
+  const run = await runAction(azure, { 'data-disks': 'none' });
+  expect(run.main.log).not.toContain('##[error]');
+  expect(run.main.exitCode).toBe(0);
+  const struck = (await azure.calls()).filter(({ fault }) => fault !== undefined);
+  expect(struck).toHaveLength(1);
+  await expectNothingLeft(azure);
+});
+
 describe('an overwrite that fails', () => {
   const inputs = {
     generalize: 'none',
@@ -333,7 +345,7 @@ describe('an overwrite that fails', () => {
   });
 
   test('only in the answer to the swap goes on with it', async () => {
-    await azure.setFaults([{ match: copyTo('latest-os'), action: { kind: 'drop' } }]);
+    await azure.setFaults([{ match: copyTo('latest-os'), action: lostAnswer }]);
     const run = await overwrite();
     expect(run.main.log).not.toContain('##[error]');
     expect(run.main.exitCode).toBe(0);

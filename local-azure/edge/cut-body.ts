@@ -1,6 +1,9 @@
 import type { ServerResponse } from 'node:http';
 
-/** Closes the connection of an answer after so many bytes of its body; a body that ends before comes through. */
+/**
+ * Closes the connection of an answer after so many bytes of its body; a body that ends before comes through. With none,
+ * the whole answer is lost, headers included, though the service has done its work.
+ */
 export function cutBody(response: ServerResponse, afterBytes: number): void {
   const write = response.write.bind(response) as (bytes: Buffer, done: () => void) => boolean;
   const end = response.end.bind(response) as () => ServerResponse;
@@ -8,6 +11,11 @@ export function cutBody(response: ServerResponse, afterBytes: number): void {
   let isCut = false;
   /** Whether the answer may go on. */
   const pass = (chunk: unknown): boolean => {
+    if (afterBytes === 0) {
+      isCut = true;
+      response.socket?.destroy();
+      return false;
+    }
     if (isCut || !(typeof chunk === 'string' || chunk instanceof Uint8Array)) return !isCut;
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk);
     isCut = bytes.length > leftBytes;
