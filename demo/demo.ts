@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StepResult } from '../local-runner/run-action.ts';
+import { startChild, useLocalAzure } from '../local-azure/child.ts';
 import { formatBytes } from '../src/units.ts';
 import { ensureBundle, inputs, runAction } from './action-step.ts';
 import { HELLO_PATH } from './guest-files.ts';
-import { startLocalAzure, useLocalAzure } from './local-azure.ts';
 import { proveTidiness, proveVhds, readCaptured } from './proof.ts';
 import { accountNames, makeScenario, vmName } from './scenario.ts';
 import type { Screen } from './screen.ts';
@@ -40,7 +40,13 @@ export async function runDemo(
   signal.throwIfAborted();
 
   screen.step('A local Azure');
-  const azure = stack.use(await startLocalAzure(makeScenario(osDisk, dataDisk), folder));
+  // Ctrl+C must end the action first, which needs its Azure to clean up.
+  const azure = stack.adopt(
+    await startChild(makeScenario(osDisk, dataDisk), { folder, detached: true }),
+    async (child) => {
+      await child.end();
+    },
+  );
   screen.line(`The VM "${vmName}" is running, with these two disks.`);
   screen.line(`The storage accounts ${accountNames.join(' and ')} are empty.`);
   signal.throwIfAborted();
@@ -58,7 +64,7 @@ export async function runDemo(
   screen.quote(main.summary);
 
   screen.step('The proof');
-  await useLocalAzure(azure);
+  useLocalAzure(azure);
   const captured = readCaptured(main.outputs, osDisk, dataDisk);
   judgeStep({ main, post }, captured.length, screen);
   await proveVhds(captured, { folder, screen, signal });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Scenario } from '../../local-azure/scenario.ts';
-import { expectNoSecrets, runAction } from '../support/action.ts';
+import { changesIn, expectNoSecrets, runAction } from '../support/action.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import { buildScenario, SUBSCRIPTION } from '../support/scenario.ts';
 
@@ -13,13 +13,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await azure.stop();
 });
-
-/** Calls that could have changed something, token requests aside. */
-async function changes(): Promise<readonly string[]> {
-  return (await azure.calls())
-    .filter(({ host, method }) => !['GET', 'HEAD'].includes(method) && !host.startsWith('login.'))
-    .map(({ method, url }) => `${method} ${url}`);
-}
 
 const account = { resourceGroup: 'images', name: 'imageswe1' } as const;
 const oneAccount = { 'storage-accounts': 'imageswe1' };
@@ -195,7 +188,7 @@ describe('refuses before anything is changed', () => {
     for (const part of says) expect(errors[0]).toContain(part);
     expect(errors[0]).toContain('Nothing was changed.');
     expect(run.main.summary).toContain('failed');
-    expect(await changes()).toEqual([]);
+    expect(await changesIn(azure)).toEqual([]);
     expect(run.main.outputs['vhd-uris']).toBeUndefined();
     expectNoSecrets(run);
   });
@@ -212,7 +205,7 @@ describe('refuses before anything is changed', () => {
     for (const part of ['ephemeral', 'hierarchical namespace', 'LUN "9"']) {
       expect(run.main.log).toContain(part);
     }
-    expect(await changes()).toEqual([]);
+    expect(await changesIn(azure)).toEqual([]);
   });
 
   test('wrong inputs, all in one error, without a single call', async () => {

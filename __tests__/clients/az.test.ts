@@ -7,7 +7,8 @@ import {
   findClient,
   runClient,
 } from '../support/client-tool.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import {
   audience,
   clientId,
@@ -15,7 +16,7 @@ import {
   smallScenario,
   subscriptionId,
   tenantId,
-} from '../support/scenarios.ts';
+} from '../support/small-scenario.ts';
 import { send } from '../support/send.ts';
 
 const versionQuery = ['version', '--query', '"azure-cli"', '--output', 'tsv'];

@@ -12,14 +12,15 @@ import {
   findClient,
   runClient,
 } from '../support/client-tool.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import {
   clientId,
   clientSecret,
   smallScenario,
   subscriptionId,
   tenantId,
-} from '../support/scenarios.ts';
+} from '../support/small-scenario.ts';
 
 const mib = 1024 * 1024;
 const quickly = { updateIntervalInMs: 10 };

@@ -3,8 +3,9 @@ import { BlobServiceClient, type PageBlobClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { compareVhd } from '../../demo/vhd-proof.ts';
 import { generateImage } from '../../local-azure/disks/generated-image.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
-import { clientId, clientSecret, smallScenario, tenantId } from '../support/scenarios.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { clientId, clientSecret, smallScenario, tenantId } from '../support/small-scenario.ts';
 
 const MIB = 1024 * 1024;
 const PAGE_BYTES = 512;

@@ -3,8 +3,9 @@ import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-bl
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Scenario } from '../../local-azure/scenario.ts';
 import { computePath, connectArm, connectCompute, quickly } from '../support/azure-clients.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
-import { smallScenario, subscriptionId } from '../support/scenarios.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { smallScenario, subscriptionId } from '../support/small-scenario.ts';
 
 const location = 'westeurope';
 const osDisk = `${computePath}/disks/builder-os`;

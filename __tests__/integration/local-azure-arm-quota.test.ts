@@ -3,8 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import type { Scenario, ScenarioPolicy } from '../../local-azure/scenario.ts';
 import { TokenBuckets } from '../../local-azure/arm/token-buckets.ts';
 import { computePath, connectArm, connectCompute, quickly } from '../support/azure-clients.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
-import { smallScenario, subscriptionId } from '../support/scenarios.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { smallScenario, subscriptionId } from '../support/small-scenario.ts';
 
 const vm = `${computePath}/virtualMachines/builder`;
 

@@ -2,8 +2,9 @@ import type { ComputeManagementClient } from '@azure/arm-compute';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Scenario, ScenarioVirtualMachine } from '../../local-azure/scenario.ts';
 import { computePath, connectArm, connectCompute, quickly } from '../support/azure-clients.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
-import { smallScenario } from '../support/scenarios.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { smallScenario } from '../support/small-scenario.ts';
 
 let azure: LocalAzure;
 let compute: ComputeManagementClient;

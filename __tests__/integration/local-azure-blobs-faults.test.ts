@@ -10,7 +10,8 @@ import {
   refusalOf,
   vhds,
 } from '../support/blob-clients.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import { send } from '../support/send.ts';
 
 const get = { method: 'GET', host: 'images1.blob.core.windows.net', path: '/vhds/a.vhd' };

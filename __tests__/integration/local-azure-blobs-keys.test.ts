@@ -22,7 +22,8 @@ import {
   subscriptionId,
   vhds,
 } from '../support/blob-clients.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import { send } from '../support/send.ts';
 
 const HOUR_MS = 3_600_000;

@@ -8,7 +8,8 @@ import {
   refusalOf,
   vhds,
 } from '../support/blob-clients.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 
 let azure: LocalAzure;
 

@@ -16,7 +16,8 @@ import {
   revokeSas,
   vhds,
 } from '../support/blob-clients.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import { send, type Answer } from '../support/send.ts';
 
 const GIB = 1024 * MIB;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { blobScenario, grantSas, makePages, refusalOf, vhds } from '../support/blob-clients.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 
 const kept = { name: 'kept.vhd', type: 'PageBlob', sizeBytes: 1024 } as const;
 const scenario = blobScenario({

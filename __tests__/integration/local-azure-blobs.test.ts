@@ -13,7 +13,8 @@ import {
 } from '@azure/storage-blob';
 import { createDiskImages } from '../../local-azure/disks/images.ts';
 import type { FaultAction, Scenario } from '../../local-azure/scenario.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

@@ -2,14 +2,15 @@ import { ComputeManagementClient } from '@azure/arm-compute';
 import { ClientSecretCredential } from '@azure/identity';
 import { AnonymousCredential, BlobServiceClient, PageBlobClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import {
   clientId,
   clientSecret,
   smallScenario,
   subscriptionId,
   tenantId,
-} from '../support/scenarios.ts';
+} from '../support/small-scenario.ts';
 
 const group = 'images';
 const quickly = { updateIntervalInMs: 10 };

@@ -9,7 +9,8 @@ import {
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import type { Scenario } from '../../local-azure/scenario.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import {
   audience,
   clientId,
@@ -17,7 +18,7 @@ import {
   smallScenario,
   subscriptionId,
   tenantId,
-} from '../support/scenarios.ts';
+} from '../support/small-scenario.ts';
 import { send } from '../support/send.ts';
 
 const arm = 'https://management.azure.com';

@@ -2,8 +2,15 @@ import { ClientAssertionCredential, ClientSecretCredential } from '@azure/identi
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createLocalJWKSet, decodeJwt, jwtVerify, type JSONWebKeySet } from 'jose';
 import type { Scenario, ScenarioGithub, ScenarioIdentity } from '../../local-azure/scenario.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
-import { audience, clientId, clientSecret, smallScenario, tenantId } from '../support/scenarios.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import {
+  audience,
+  clientId,
+  clientSecret,
+  smallScenario,
+  tenantId,
+} from '../support/small-scenario.ts';
 import { send, type Answer } from '../support/send.ts';
 
 const issuer = 'https://token.actions.githubusercontent.com';

@@ -11,7 +11,7 @@ import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseEnv, promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { smallScenario } from '../support/scenarios.ts';
+import { smallScenario } from '../support/small-scenario.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const main = fileURLToPath(new URL('../../local-azure/main.ts', import.meta.url));

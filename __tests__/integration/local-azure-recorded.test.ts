@@ -3,8 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import type { HttpMethods } from '@azure/core-rest-pipeline';
 import type { Scenario } from '../../local-azure/scenario.ts';
 import { computePath, connectArm, type ArmAnswer } from '../support/azure-clients.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
-import { clientId, clientSecret, smallScenario, tenantId } from '../support/scenarios.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { clientId, clientSecret, smallScenario, tenantId } from '../support/small-scenario.ts';
 import { send, type Answer } from '../support/send.ts';
 
 /** Facts of recorded exchanges with Azure, each with the public recording that shows it. */

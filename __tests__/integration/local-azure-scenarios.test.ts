@@ -5,7 +5,8 @@ import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-bl
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { checkScenario } from '../../local-azure/load-scenario.ts';
 import type { FaultRule, Scenario } from '../../local-azure/scenario.ts';
-import { startLocalAzure, useLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 
 const folder = new URL('../../local-azure/scenarios/', import.meta.url);
 const quickly = { updateIntervalInMs: 10 };

@@ -102,3 +102,10 @@ export function expectNoSecrets(run: ActionRun): void {
   expect(secrets.filter((secret) => shown.includes(secret))).toEqual([]);
   expect(shown).not.toMatch(/[?&]sig=(?!\*)|eyJ[\w-]{20,}\.eyJ|client_secret=(?!\*)/);
 }
+
+/** Calls that could have changed something, token requests aside. */
+export async function changesIn(azure: LocalAzure): Promise<readonly string[]> {
+  return (await azure.calls())
+    .filter(({ host, method }) => !['GET', 'HEAD'].includes(method) && !host.startsWith('login.'))
+    .map(({ method, url }) => `${method} ${url}`);
+}

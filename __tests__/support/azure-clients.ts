@@ -1,6 +1,6 @@
 import { ComputeManagementClient } from '@azure/arm-compute';
 import { ClientSecretCredential } from '@azure/identity';
-import { clientId, clientSecret, subscriptionId, tenantId } from './scenarios.ts';
+import { clientId, clientSecret, subscriptionId, tenantId } from './small-scenario.ts';
 import { send, type Answer } from './send.ts';
 
 /** Makes pollers of the SDK wait as little as they can. */

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from '@jest/globals';
 import { createIdentities } from '../../local-azure/identity/identities.ts';
 import { createSigningKey, type SigningKey } from '../../local-azure/identity/signing-key.ts';
 import type { Scenario } from '../../local-azure/scenario.ts';
-import { smallScenario, subscriptionId } from '../support/scenarios.ts';
+import { smallScenario, subscriptionId } from '../support/small-scenario.ts';
 
 const audience = 'https://management.azure.com';
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import { checkScenario, loadScenario } from '../../local-azure/load-scenario.ts';
-import { smallScenario, subscriptionId } from '../support/scenarios.ts';
+import { smallScenario, subscriptionId } from '../support/small-scenario.ts';
 
 function problemsOf(value: unknown): string {
   try {

@@ -1,5 +1,5 @@
-import { ArmError, invalidParameter } from './arm-error.ts';
-import { missingParameter, readTags, textAt, valueAt } from './request-body.ts';
+import { invalidParameter } from './arm-error.ts';
+import { missingParameter, readTags, textAt, valueAt, requireLocation } from './request-body.ts';
 
 /** What a PUT of a disk asks for. */
 export interface DiskRequest {
@@ -23,15 +23,7 @@ export function readDiskRequest(name: string, body: unknown): DiskRequest {
       "The entity name 'disk.name' is invalid according to its validation rule: ^[^_\\W][\\w-._]{0,79}(?<![-.])$.",
     );
   }
-  const location = textAt(body, 'location');
-  if (location === undefined) {
-    throw new ArmError(
-      400,
-      'LocationRequired',
-      'The location property is required for this definition.',
-      { source: 'gateway' },
-    );
-  }
+  const location = requireLocation(body);
   const createOption = textAt(body, 'properties', 'creationData', 'createOption');
   if (createOption === undefined) throw missingParameter('creationData');
   // Other ways of making a disk are Azure's, but not the local Azure's.

@@ -1,5 +1,12 @@
-import { ArmError, invalidParameter } from './arm-error.ts';
-import { listAt, missingParameter, readTags, textAt, valueAt } from './request-body.ts';
+import { invalidParameter } from './arm-error.ts';
+import {
+  listAt,
+  missingParameter,
+  readTags,
+  textAt,
+  valueAt,
+  requireLocation,
+} from './request-body.ts';
 
 /** Where a disk of an image comes from. */
 export type ImageSource =
@@ -31,15 +38,7 @@ export interface ImageRequest {
 
 /** Checks the body of a PUT; 400 for what Azure refuses. */
 export function readImageRequest(body: unknown): ImageRequest {
-  const location = textAt(body, 'location');
-  if (location === undefined) {
-    throw new ArmError(
-      400,
-      'LocationRequired',
-      'The location property is required for this definition.',
-      { source: 'gateway' },
-    );
-  }
+  const location = requireLocation(body);
   const hyperVGeneration = textAt(body, 'properties', 'hyperVGeneration');
   if (hyperVGeneration !== undefined && !['V1', 'V2'].includes(hyperVGeneration)) {
     throw invalidParameter(

@@ -1,5 +1,4 @@
-import { invalidParameter } from './arm-error.ts';
-import type { ArmError } from './arm-error.ts';
+import { ArmError, invalidParameter } from './arm-error.ts';
 
 /** The value at a path in a body, whose names are found without regard to case; undefined for none. */
 export function valueAt(body: unknown, ...path: readonly string[]): unknown {
@@ -33,4 +32,16 @@ export function readTags(body: unknown): Readonly<Record<string, string>> | unde
 /** 400 for a body without something. */
 export function missingParameter(name: string): ArmError {
   return invalidParameter(`Required parameter '${name}' is missing (null).`);
+}
+
+/** The region of a body; 400 without one. */
+export function requireLocation(body: unknown): string {
+  const location = textAt(body, 'location');
+  if (location !== undefined) return location;
+  throw new ArmError(
+    400,
+    'LocationRequired',
+    'The location property is required for this definition.',
+    { source: 'gateway' },
+  );
 }

@@ -1,5 +1,5 @@
-import { ArmError, invalidParameter } from './arm-error.ts';
-import { missingParameter, readTags, textAt, valueAt } from './request-body.ts';
+import { invalidParameter } from './arm-error.ts';
+import { missingParameter, readTags, textAt, valueAt, requireLocation } from './request-body.ts';
 
 /** What a PUT of a snapshot asks for. */
 export interface SnapshotRequest {
@@ -22,15 +22,7 @@ export function readSnapshotRequest(name: string, body: unknown): SnapshotReques
       "The entity name 'snapshot.name' is invalid according to its validation rule: ^[^_\\W][\\w-._]{0,79}(?<![-.])$.",
     );
   }
-  const location = textAt(body, 'location');
-  if (location === undefined) {
-    throw new ArmError(
-      400,
-      'LocationRequired',
-      'The location property is required for this definition.',
-      { source: 'gateway' },
-    );
-  }
+  const location = requireLocation(body);
   const sku = textAt(body, 'sku', 'name') ?? 'Standard_LRS';
   if (!skus.includes(sku)) {
     throw invalidParameter(`The value '${sku}' of parameter 'snapshot.sku.name' is invalid.`);
