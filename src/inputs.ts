@@ -1,4 +1,4 @@
-import { ActionError } from './errors.ts';
+import { InputReader, type ReadInput } from './input-reader.ts';
 import { parseResourceId } from './resource-id.ts';
 
 /** How the action signs in. */
@@ -84,12 +84,9 @@ const placeholders = ['vm', 'run', 'disk', 'replica', 'account'];
 const MAX_TAGS = 45;
 const MIN_SAS_DURATION_SECONDS = 60;
 
-/** Reads one input by its name; an input that is not given is ''. */
-export type ReadInput = (name: string) => string;
-
 /** Reads and checks all inputs. Throws one ActionError that lists every problem. */
 export function readInputs(read: ReadInput): Inputs {
-  const reader = new Reader(read);
+  const reader = new InputReader(read);
   const signIn = signInInputs(reader);
   const generalize = reader.choice('generalize', generalizeModes);
   const inputs = {
@@ -129,17 +126,17 @@ export function readInputs(read: ReadInput): Inputs {
 
 /** Reads only what signing in needs. Throws one ActionError that lists every problem. */
 export function readSignIn(read: ReadInput): SignInInputs {
-  const reader = new Reader(read);
+  const reader = new InputReader(read);
   const inputs = signInInputs(reader);
   reader.throwProblems();
   return inputs;
 }
 
-function signInInputs(reader: Reader): SignInInputs {
+function signInInputs(reader: InputReader): SignInInputs {
   return { identity: identity(reader), environment: environment(reader) };
 }
 
-function identity(reader: Reader): Identity {
+function identity(reader: InputReader): Identity {
   const clientId = reader.guid('client-id');
   const tenantId = reader.guid('tenant-id');
   const clientSecret = reader.text('client-secret');
@@ -155,7 +152,7 @@ function identity(reader: Reader): Identity {
     : { kind: 'client-secret', clientId, tenantId, clientSecret };
 }
 
-function environment(reader: Reader): Environment {
+function environment(reader: InputReader): Environment {
   const endpoint = reader.text('resource-manager-endpoint');
   const name = reader.choice('environment', environmentNames, 'AzureCloud');
   if (endpoint === '') return { kind: 'named', name };
@@ -172,7 +169,7 @@ function environment(reader: Reader): Environment {
   return { kind: 'custom', resourceManagerEndpoint: endpoint.replace(/\/$/, '') };
 }
 
-function vmTarget(reader: Reader): ResourceTarget {
+function vmTarget(reader: InputReader): ResourceTarget {
   const id = reader.text('vm-id');
   const subscriptionId = reader.guid('subscription-id');
   const group = resourceGroup(reader, 'resource-group');
@@ -207,7 +204,7 @@ function vmTarget(reader: Reader): ResourceTarget {
 }
 
 /** https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules */
-function resourceGroup(reader: Reader, input: string): string | undefined {
+function resourceGroup(reader: InputReader, input: string): string | undefined {
   const name = reader.text(input);
   if (name === '') return undefined;
   if (!/^[\p{L}\p{N}_().-]{0,89}[\p{L}\p{N}_()-]$/u.test(name)) {
@@ -220,7 +217,7 @@ function resourceGroup(reader: Reader, input: string): string | undefined {
   return name;
 }
 
-function dataDisks(reader: Reader): Inputs['dataDisks'] {
+function dataDisks(reader: InputReader): Inputs['dataDisks'] {
   const entries = reader.list('data-disks');
   const [first = 'all'] = entries;
   if (entries.length <= 1 && (first === 'all' || first === 'none')) return first;
@@ -234,7 +231,7 @@ function dataDisks(reader: Reader): Inputs['dataDisks'] {
   return luns;
 }
 
-function storageAccounts(reader: Reader): readonly string[] {
+function storageAccounts(reader: InputReader): readonly string[] {
   const entries = reader.list('storage-accounts').map((entry) => entry.replace(/\/$/, ''));
   if (entries.length === 0) {
     reader.missing('storage-accounts', 'is needed: one or more names or resource IDs');
@@ -258,7 +255,7 @@ function storageAccounts(reader: Reader): readonly string[] {
 }
 
 /** https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata */
-function container(reader: Reader): string {
+function container(reader: InputReader): string {
   const name = reader.text('container') || 'vhds';
   if (!/^(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(name)) {
     reader.problem(
@@ -270,7 +267,7 @@ function container(reader: Reader): string {
   return name;
 }
 
-function blobName(reader: Reader): string {
+function blobName(reader: InputReader): string {
   const template = reader.text('blob-name') || '{vm}-{run}-{disk}-{replica}.vhd';
   if (template.includes('/') || template.includes('\\')) {
     reader.problem(
@@ -295,7 +292,7 @@ function blobName(reader: Reader): string {
   return template;
 }
 
-function copies(reader: Reader): Copies {
+function copies(reader: InputReader): Copies {
   const replicas = reader.integer('replicas', 1, MAX_REPLICAS);
   const nodes = reader.integer('pool-nodes', 1, MAX_REPLICAS * 20);
   if (replicas !== undefined && nodes !== undefined) {
@@ -306,7 +303,7 @@ function copies(reader: Reader): Copies {
 }
 
 /** https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources */
-function tags(reader: Reader): Readonly<Record<string, string>> {
+function tags(reader: InputReader): Readonly<Record<string, string>> {
   const lines = reader.lines('tags');
   const pairs = lines.map((line) => {
     const at = line.indexOf('=');
@@ -335,85 +332,7 @@ function tags(reader: Reader): Readonly<Record<string, string>> {
   return Object.fromEntries(pairs);
 }
 
-function reportTwice(reader: Reader, input: string, entries: readonly string[]): void {
+function reportTwice(reader: InputReader, input: string, entries: readonly string[]): void {
   const twice = new Set(entries.filter((entry, index) => entries.indexOf(entry) !== index));
   for (const entry of twice) reader.problem(input, 'must not name the same twice', entry);
-}
-
-/** Reads inputs and gathers what is wrong with them. */
-class Reader {
-  readonly #read: ReadInput;
-  readonly #problems: string[] = [];
-
-  constructor(read: ReadInput) {
-    this.#read = read;
-  }
-
-  problem(input: string, rule: string, value: string): void {
-    this.#problems.push(`Input "${input}" ${rule}, got "${value.replace(/\s+/g, ' ')}".`);
-  }
-
-  missing(input: string, rule: string): void {
-    this.#problems.push(`Input "${input}" ${rule}, got nothing.`);
-  }
-
-  throwProblems(): void {
-    const problems = [...new Set(this.#problems)];
-    if (problems.length === 0) return;
-    const head = problems.length === 1 ? '' : `${problems.length} problems with the inputs: `;
-    throw new ActionError('input', head + problems.join(' '));
-  }
-
-  text(input: string): string {
-    return this.#read(input).trim();
-  }
-
-  lines(input: string): readonly string[] {
-    return this.text(input)
-      .split(/\r?\n/)
-      .map((line) => line.trim())
-      .filter((line) => line !== '');
-  }
-
-  /** Entries on lines of their own or between commas. */
-  list(input: string): readonly string[] {
-    return this.lines(input)
-      .flatMap((line) => line.split(','))
-      .map((entry) => entry.trim())
-      .filter((entry) => entry !== '');
-  }
-
-  choice<const T extends string>(input: string, choices: readonly [T, ...T[]], byDefault?: T): T {
-    const value = this.text(input);
-    if (value === '' && byDefault !== undefined) return byDefault;
-    const found = choices.find((choice) => choice === value);
-    if (found !== undefined) return found;
-    const rule = `must be ${choices.map((choice) => `"${choice}"`).join(' or ')}`;
-    if (value === '') this.missing(input, rule);
-    else this.problem(input, rule, value);
-    return choices[0];
-  }
-
-  boolean(input: string): boolean {
-    return this.choice(input, ['true', 'false'] as const, 'false') === 'true';
-  }
-
-  integer(input: string, min: number, max: number, unit = ''): number | undefined {
-    const value = this.text(input);
-    if (value === '') return undefined;
-    const number = Number(value);
-    if (!/^\d{1,9}$/.test(value) || number < min || number > max) {
-      const rule = `must be a whole number from ${min} to ${max}`;
-      this.problem(input, unit === '' ? rule : `${rule} (${unit})`, value);
-    }
-    return number;
-  }
-
-  guid(input: string): string {
-    const value = this.text(input);
-    if (value !== '' && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value)) {
-      this.problem(input, 'must be a GUID', value);
-    }
-    return value;
-  }
 }
