@@ -1,8 +1,9 @@
 import type { Azure } from './azure/session.ts';
+import { isConflict, untilFree } from './busy.ts';
 import { each, together } from './concurrency.ts';
 import { transfer, type Outcome, type Source } from './copy/transfer.ts';
 import { verifyReplica, verifySource } from './copy/verify.ts';
-import { azureFailure, explain } from './errors.ts';
+import { explain } from './errors.ts';
 import type { Snapshot } from './facts.ts';
 import type { Lease, Leases } from './lease.ts';
 import type { DiskKey, Plan, PlannedDisk } from './plan.ts';
@@ -107,15 +108,6 @@ async function takeSnapshots(
   });
 }
 
-/** As an answer, or as the end of the operation. */
-function isConflict(error: unknown): boolean {
-  const { status, code = '' } = azureFailure(error);
-  return (
-    status === 409 ||
-    ['Conflict', 'OperationNotAllowed', 'AnotherOperationInProgress'].includes(code)
-  );
-}
-
 async function copyDisks(
   plan: Plan,
   snapshots: readonly TakenSnapshot[],
@@ -142,7 +134,7 @@ async function openSource(
   let sas: string;
   try {
     sas = await leases.hold(lease, async () =>
-      maskSas(await azure.compute.grantRead(disk.snapshotId, seconds, signal), log),
+      maskSas(await grantAnew(azure.compute, disk.snapshotId, seconds, { clock, signal }), log),
     );
   } catch (error) {
     throw explain(`Could not get read access to snapshot "${name}"`, error);
@@ -150,6 +142,23 @@ async function openSource(
   const footer = await verifySource(azure.blobs, sas, disk, signal);
   const snapshotUniqueId = snapshot.uniqueId ?? '';
   return { disk, sas, endsAt, snapshotUniqueId, footer };
+}
+
+/**
+ * A snapshot that is open already (the answer to a first grant was lost) is closed and opened again: whether Azure
+ * gives the same SAS a second time is not documented.
+ */
+async function grantAnew(
+  compute: Azure['compute'],
+  snapshotId: string,
+  seconds: number,
+  waiting: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<string> {
+  return untilFree(
+    () => compute.grantRead(snapshotId, seconds, waiting.signal),
+    () => compute.revokeAccess(snapshotId, waiting.signal),
+    waiting,
+  );
 }
 
 /** Masks a SAS whole, and its signature as it stands in the URL and decoded. */

@@ -1,12 +1,10 @@
 import type { Azure } from './azure/session.ts';
-import { ActionError, azureFailure } from './errors.ts';
+import { untilFree } from './busy.ts';
+import { ActionError } from './errors.ts';
 import type { BlobState } from './facts.ts';
 import type { Lease, Release } from './lease.ts';
 import { KEY_METADATA, KEY_TAG, STATE_METADATA } from './marks.ts';
 import type { Clock } from './ports.ts';
-
-/** A snapshot that is being made or granted refuses to go; it is asked again after these pauses, in milliseconds. */
-const BUSY_PAUSES_MS = [2_000, 4_000, 8_000, 15_000, 30_000];
 
 /** Closes leases in Azure. */
 export function createRelease(
@@ -38,20 +36,16 @@ export function createRelease(
     throw new ActionError('azure', `it does not carry the tag "${KEY_TAG}" of this run.`);
   }
 
-  /** A grant that was still under way when it was revoked comes after all, and then holds the snapshot. */
+  /**
+   * A grant that was still under way when it was revoked comes after all, and then holds the snapshot. One that is busy
+   * refuses the revoking too; the next deletion tells.
+   */
   async function deleteSnapshot(id: string, signal: AbortSignal): Promise<void> {
-    for (const pauseMs of BUSY_PAUSES_MS) {
-      try {
-        await compute.deleteSnapshot(id, signal);
-        return;
-      } catch (error) {
-        if (azureFailure(error).status !== 409) throw error;
-        await clock.sleep(pauseMs, signal);
-        // A snapshot that is busy refuses this too; the next deletion tells.
-        await compute.revokeAccess(id, signal).catch(() => undefined);
-      }
-    }
-    await compute.deleteSnapshot(id, signal);
+    await untilFree(
+      () => compute.deleteSnapshot(id, signal),
+      () => compute.revokeAccess(id, signal).catch(() => undefined),
+      { clock, signal },
+    );
   }
 
   /** A pending copy locks its blob, so it is aborted first; what is left has a length of zero. */

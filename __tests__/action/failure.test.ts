@@ -306,6 +306,16 @@ test('a copy whose start was answered into the void is found and followed', asyn
   await expectNothingLeft(azure);
 });
 
+test('a grant whose answer was lost is made anew', async () => {
+  await azure.setFaults([
+    { match: { method: 'POST', host: '^management', path: '/beginGetAccess' }, action: lostAnswer },
+  ]);
+  const run = await runAction(azure, { 'data-disks': 'none' });
+  expect(run.main.log).not.toContain('##[error]');
+  expect(run.main.exitCode).toBe(0);
+  await expectNothingLeft(azure);
+});
+
 describe('an overwrite that fails', () => {
   const inputs = {
     generalize: 'none',
