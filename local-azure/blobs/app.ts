@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import type { World } from '../world.ts';
 import { checkFirewall, identify } from './access.ts';
 import type { Azurite } from './azurite.ts';
+import { drain } from './body.ts';
 import { sendBlobList } from './blob-list.ts';
 import { checkBlobType, checkLength } from './blob-types.ts';
 import { versionOf, type BlobCall } from './call.ts';
@@ -28,7 +29,9 @@ export function createBlobApp(
   load: Load,
 ): RequestListener & { close(): void } {
   const listener: RequestListener = (request, response) => {
-    serve({ world, azurite, load, request, response }).catch((error: unknown) => {
+    serve({ world, azurite, load, request, response }).catch(async (error: unknown) => {
+      // A client that is still sending would lose the answer with the connection.
+      await drain(request).catch(() => undefined);
       if (response.headersSent) {
         response.destroy();
         return;
