@@ -11,10 +11,15 @@ const pure = [
   'src/blob-name.ts',
   'src/copy/progress.ts',
   'src/report/{outputs,summary,manifest,table,plan,result}.ts',
+  'src/sweep/{decide,report}.ts',
 ];
 
 /** The only files that may know the Actions toolkit. */
-const toolkit = ['src/{inputs,journal,main,post,index,workflow}.ts', 'src/report/write.ts'];
+const toolkit = [
+  'src/{inputs,journal,main,post,index,workflow}.ts',
+  'src/report/write.ts',
+  'src/sweep/sweep.ts',
+];
 
 const noToolkit = {
   group: ['@actions/*'],

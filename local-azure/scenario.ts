@@ -123,6 +123,8 @@ export interface ScenarioStorageAccount {
   readonly isHnsEnabled?: boolean;
   readonly allowSharedKeyAccess?: boolean;
   readonly allowedCopyScope?: 'AAD' | 'PrivateLink';
+  /** Days that the account says it keeps deleted blobs. Default: none; what is deleted is gone either way. */
+  readonly blobSoftDeleteDays?: number;
   /** Default: Allow. Deny refuses every call of the data plane as a firewall does. */
   readonly networkDefaultAction?: 'Allow' | 'Deny';
   readonly containers?: readonly ScenarioContainer[];

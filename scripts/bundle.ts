@@ -3,7 +3,7 @@ import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Builds the bundle of the action into a folder: index.js, the chunks that it loads, post.js, and all
+ * Builds the bundle of the action into a folder: index.js, the chunks that it loads, post.js, sweep.js, and all
  * third-party licences.
  */
 export function buildBundle(root: string, directory: string): void {
@@ -14,6 +14,7 @@ export function buildBundle(root: string, directory: string): void {
   rmSync(directory, { recursive: true, force: true });
   run('ncc', 'build', 'src/index.ts', '--out', directory, '--no-cache');
   copyFileSync(join(root, 'src', 'post-step.js'), join(directory, 'post.js'));
+  copyFileSync(join(root, 'src', 'sweep-step.js'), join(directory, 'sweep.js'));
   // ncc's own list of licences is empty for ES modules.
   const licences = join(directory, 'licenses.txt');
   run(

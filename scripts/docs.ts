@@ -5,8 +5,8 @@ import { parse } from 'yaml';
 import { rights, type Right } from '../src/rights.ts';
 
 /**
- * Writes what the documentation takes from elsewhere: the README's tables of inputs and outputs from action.yml, the
- * custom role and its reasons from src/rights.ts. With --check it only says whether they are in step.
+ * Writes what the documentation takes from elsewhere: the README's tables of inputs and outputs from action.yml and
+ * cleanup/action.yml, the custom role and its reasons from src/rights.ts. With --check it only says whether they are in step.
  */
 interface Manifest {
   readonly inputs: Readonly<
@@ -16,10 +16,20 @@ interface Manifest {
 }
 
 const root = join(import.meta.dirname, '..');
-const manifest = parse(readFileSync(join(root, 'action.yml'), 'utf8')) as Manifest;
+const manifest = readManifest('action.yml');
+const cleanup = readManifest('cleanup/action.yml');
 
-await update('README.md', { inputs: inputTable(manifest), outputs: outputTable(manifest) });
+await update('README.md', {
+  inputs: inputTable(manifest),
+  outputs: outputTable(manifest),
+  'cleanup inputs': inputTable(cleanup),
+  'cleanup outputs': outputTable(cleanup),
+});
 await update('docs/permissions.md', { role: roleJson(), rights: rightTable() });
+
+function readManifest(path: string): Manifest {
+  return parse(readFileSync(join(root, path), 'utf8')) as Manifest;
+}
 
 async function update(path: string, blocks: Readonly<Record<string, string>>): Promise<void> {
   const file = join(root, path);

@@ -18,6 +18,8 @@ export interface VirtualMachine {
   readonly hyperVGeneration: 'V1' | 'V2' | undefined;
   readonly plan: PurchasePlan | undefined;
   readonly extensions: readonly string[];
+  /** Of a VM that a scale set has. */
+  readonly scaleSetId: string | undefined;
   readonly osDisk: AttachedDisk & { readonly isEphemeral: boolean };
   readonly dataDisks: readonly (AttachedDisk & { readonly lun: number })[];
 }
@@ -49,6 +51,10 @@ export interface Disk {
   readonly diskState: string;
   readonly hyperVGeneration: 'V1' | 'V2' | undefined;
   readonly isGuestEncrypted: boolean;
+  /** The disk encryption set of customer-managed keys. */
+  readonly encryptionSetId: string | undefined;
+  /** Its settings that keep it from being exported to anybody with a SAS. */
+  readonly exportLimits: readonly string[];
   readonly maxShares: number;
   readonly logicalSectorSizeBytes: number;
 }
@@ -60,6 +66,14 @@ export interface Snapshot {
   readonly tags: Readonly<Record<string, string>>;
 }
 
+/** A snapshot as a list of snapshots tells it. */
+export interface ListedSnapshot extends Snapshot {
+  /** ISO 8601, from Azure. */
+  readonly timeCreated: string | undefined;
+  /** `ActiveSAS` while it is open for reading. */
+  readonly diskState: string | undefined;
+}
+
 export interface StorageAccount {
   readonly id: string;
   readonly name: string;
@@ -69,8 +83,24 @@ export interface StorageAccount {
   /** As the account tells it, without the last slash. */
   readonly blobEndpoint: string;
   readonly isHnsEnabled: boolean;
+  /** Version-level immutability is on for the whole account. */
+  readonly isImmutable: boolean;
   readonly allowedCopyScope: string | undefined;
   readonly provisioningState: string;
+}
+
+/** What holds for all blobs of an account. */
+export interface BlobService {
+  /** Days that a deleted blob is kept; 0 without soft delete. */
+  readonly softDeleteDays: number;
+}
+
+export interface Lock {
+  readonly name: string;
+  /** `CanNotDelete` or `ReadOnly`. */
+  readonly level: string;
+  /** What it is on: a resource, a group or a subscription, with everything below. */
+  readonly scope: string;
 }
 
 /** What a role grants: https://learn.microsoft.com/rest/api/authorization/permissions */
@@ -99,6 +129,16 @@ export interface BlobState {
   readonly metadata: Readonly<Record<string, string>>;
   readonly isLeased: boolean;
   readonly copy: CopyState | undefined;
+}
+
+/** A blob as a list of blobs tells it. */
+export interface ListedBlob extends BlobState {
+  /** In its container, not encoded. */
+  readonly name: string;
+  /** ISO 8601. */
+  readonly lastModified: string;
+  /** Where its last Copy Blob read from, without the query, which may be a SAS. */
+  readonly copiedFrom: string | undefined;
 }
 
 export interface CopyState {

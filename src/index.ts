@@ -4,6 +4,7 @@ import { describe } from './errors.ts';
 import { findJournal } from './journal.ts';
 import { runMain } from './main.ts';
 import { runPost } from './post.ts';
+import { runSweep } from './sweep/sweep.ts';
 
 const cancelled = new AbortController();
 
@@ -20,5 +21,8 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   });
 }
 
-// post.js names its phase; without it this is main.
-await (process.argv[2] === 'post' ? runPost(findJournal(core)) : runMain(cancelled.signal));
+// post.js and sweep.js name what they are; without that this is main.
+const entry = process.argv[2];
+if (entry === 'post') await runPost(findJournal(core));
+else if (entry === 'sweep') await runSweep(cancelled.signal);
+else await runMain(cancelled.signal);

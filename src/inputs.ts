@@ -80,8 +80,8 @@ const sourcePowers = ['deallocate', 'keep', 'restart'] as const;
 const ifExistsModes = ['fail', 'skip', 'overwrite'] as const;
 const snapshotSkus = ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS'] as const;
 const placeholders = ['vm', 'run', 'disk', 'replica', 'account'];
-/** Snapshots take 50 tags; five are this action's own: https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources */
-const MAX_TAGS = 45;
+/** Snapshots take 50 tags; seven are this action's own: https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources */
+const MAX_TAGS = 43;
 const MIN_SAS_DURATION_SECONDS = 60;
 
 /** Reads and checks all inputs. Throws one ActionError that lists every problem. */
@@ -96,7 +96,7 @@ export function readInputs(read: ReadInput): Inputs {
     sourcePower: reader.choice('source-power', sourcePowers, 'deallocate'),
     generalize,
     dataDisks: dataDisks(reader),
-    storageAccounts: storageAccounts(reader),
+    storageAccounts: requiredStorageAccounts(reader),
     container: container(reader),
     blobName: blobName(reader),
     copies: copies(reader),
@@ -132,7 +132,8 @@ export function readSignIn(read: ReadInput): SignInInputs {
   return inputs;
 }
 
-function signInInputs(reader: InputReader): SignInInputs {
+/** What tells the clouds and the caller. */
+export function signInInputs(reader: InputReader): SignInInputs {
   return { identity: identity(reader), environment: environment(reader) };
 }
 
@@ -204,7 +205,7 @@ function vmTarget(reader: InputReader): ResourceTarget {
 }
 
 /** https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules */
-function resourceGroup(reader: InputReader, input: string): string | undefined {
+export function resourceGroup(reader: InputReader, input: string): string | undefined {
   const name = reader.text(input);
   if (name === '') return undefined;
   if (!/^[\p{L}\p{N}_().-]{0,89}[\p{L}\p{N}_()-]$/u.test(name)) {
@@ -231,11 +232,17 @@ function dataDisks(reader: InputReader): Inputs['dataDisks'] {
   return luns;
 }
 
-function storageAccounts(reader: InputReader): readonly string[] {
-  const entries = reader.list('storage-accounts').map((entry) => entry.replace(/\/$/, ''));
-  if (entries.length === 0) {
+function requiredStorageAccounts(reader: InputReader): readonly string[] {
+  const accounts = storageAccounts(reader);
+  if (accounts.length === 0) {
     reader.missing('storage-accounts', 'is needed: one or more names or resource IDs');
   }
+  return accounts;
+}
+
+/** Names or resource IDs of storage accounts; none when none are given. */
+export function storageAccounts(reader: InputReader): readonly string[] {
+  const entries = reader.list('storage-accounts').map((entry) => entry.replace(/\/$/, ''));
   for (const entry of entries) {
     const isId = parseResourceId(entry, 'Microsoft.Storage/storageAccounts') !== undefined;
     if (!isId && !/^[a-z0-9]{3,24}$/.test(entry)) {
@@ -255,7 +262,7 @@ function storageAccounts(reader: InputReader): readonly string[] {
 }
 
 /** https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata */
-function container(reader: InputReader): string {
+export function container(reader: InputReader): string {
   const name = reader.text('container') || 'vhds';
   if (!/^(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/.test(name)) {
     reader.problem(

@@ -1,8 +1,14 @@
 /** What marks the things that a run makes: tags of snapshots, metadata of blobs. Nothing without the key is ever deleted. */
 export const KEY_TAG = 'vm-to-vhd-key';
+/** ISO 8601: before it the run may live. From its start and the life of its SAS. */
+export const EXPIRES_TAG = 'vm-to-vhd-expires';
+/** `true` on snapshots that the run was told to keep. */
+export const KEPT_TAG = 'vm-to-vhd-kept';
 export const KEY_METADATA = 'vmtovhd_key';
 /** `copying`, and `complete` only when a VHD is copied and verified. */
 export const STATE_METADATA = 'vmtovhd_state';
 export const DISK_METADATA = 'vmtovhd_disk';
+/** ISO 8601, while it is copied: the end of the SAS that it is copied from. */
+export const EXPIRES_METADATA = 'vmtovhd_expires';
 /** Unique ID of the snapshot that it was copied from. */
 export const SNAPSHOT_METADATA = 'vmtovhd_snapshot';

@@ -1,7 +1,7 @@
 import { fillBlobName } from './blob-name.ts';
 import type { BlobState, Disk, OsType, StorageAccount, VirtualMachine } from './facts.ts';
 import { MAX_SAS_DURATION_SECONDS, type Inputs } from './inputs.ts';
-import { KEY_TAG } from './marks.ts';
+import { EXPIRES_TAG, KEPT_TAG, KEY_TAG } from './marks.ts';
 import { formatResourceId, requireResourceId } from './resource-id.ts';
 
 /** The OS disk, or the data disk at a LUN. */
@@ -269,6 +269,7 @@ export function makePlan(
   const isDone = isComplete(inputs, layout, existing);
   const power = isDone ? NOTHING : planPower(inputs, vm);
   const expected = isDone ? NO_WORK : expectWork(disks, power, inputs.keepSnapshots);
+  const sasDurationInSeconds = inputs.sasDurationInSeconds ?? defaultSasDuration(expected);
   return {
     run,
     vm,
@@ -280,19 +281,25 @@ export function makePlan(
     newContainers: isDone ? [] : findNewContainers(disks, containers),
     snapshotSku: inputs.snapshotSku,
     keepSnapshots: inputs.keepSnapshots,
-    sasDurationInSeconds: inputs.sasDurationInSeconds ?? defaultSasDuration(expected),
-    tags: { ...inputs.tags, ...runTags(run) },
+    sasDurationInSeconds,
+    tags: {
+      ...inputs.tags,
+      ...runTags(run, sasDurationInSeconds),
+      ...(inputs.keepSnapshots && { [KEPT_TAG]: 'true' }),
+    },
     expected,
   };
 }
 
 /** Tags that tell whose a temporary resource is; nothing without them is ever deleted. */
-export function runTags(run: Run): Readonly<Record<string, string>> {
+export function runTags(run: Run, sasSeconds: number): Readonly<Record<string, string>> {
+  const expires = Date.parse(run.startedAt) + sasSeconds * 1000;
   return {
     'vm-to-vhd-owner': run.repository,
     'vm-to-vhd-run': run.runId,
     'vm-to-vhd-attempt': run.attempt,
     [KEY_TAG]: run.key,
+    [EXPIRES_TAG]: new Date(expires).toISOString(),
   };
 }
 

@@ -35,6 +35,11 @@ export function resourceGroupId(id: Pick<ResourceId, 'subscriptionId' | 'resourc
   return `/subscriptions/${id.subscriptionId}/resourceGroups/${id.resourceGroup}`;
 }
 
+/** Whether a resource is a scope or lies below it. */
+export function isAtOrUnder(id: string, scope: string): boolean {
+  return `${id}/`.toLowerCase().startsWith(`${scope}/`.toLowerCase());
+}
+
 /** Resource IDs are compared without regard to case. */
 export function sameResource(left: string, right: string): boolean {
   return left.toLowerCase() === right.toLowerCase();

@@ -45,6 +45,16 @@ export const rights: readonly Right[] = [
   },
   {
     ...surveyed,
+    name: 'Microsoft.Authorization/locks/read',
+    why: 'Whether locks forbid what the run does; without it there is a warning.',
+  },
+  {
+    ...surveyed,
+    name: `${accounts}/blobServices/read`,
+    why: 'Whether soft delete keeps what is deleted; without it nothing is said.',
+  },
+  {
+    ...surveyed,
     name: `${locations}/operations/read`,
     why: 'Asking how an operation on the VM stands.',
   },

@@ -1,10 +1,10 @@
-import pLimit from 'p-limit';
 import type { Azure } from './azure/session.ts';
-import { azureFailure } from './errors.ts';
 import type {
+  BlobService,
   BlobState,
   ContainerState,
   Disk,
+  Lock,
   Lookup,
   Permission,
   Snapshot,
@@ -12,9 +12,10 @@ import type {
   VirtualMachine,
 } from './facts.ts';
 import type { Inputs } from './inputs.ts';
+import { createLook, gather, gatherById, type Look } from './look.ts';
 import { requiredPermissions } from './permissions.ts';
 import { chooseDataDisks, layOut, type DiskKey, type Layout, type Run } from './plan.ts';
-import { formatResourceId, parseResourceId, resourceGroupId } from './resource-id.ts';
+import { formatResourceId, isAtOrUnder, parseResourceId, resourceGroupId } from './resource-id.ts';
 
 /** What was looked at before anything is touched. */
 export interface Survey {
@@ -30,12 +31,16 @@ export interface Survey {
   readonly layout: Layout;
   /** By account ID. */
   readonly containers: ReadonlyMap<string, Lookup<ContainerState>>;
+  /** By account ID. */
+  readonly blobServices: ReadonlyMap<string, Lookup<BlobService>>;
   /** By URL. */
   readonly blobs: ReadonlyMap<string, Lookup<BlobState>>;
   /** By ID: names that ought to be free. */
   readonly snapshots: ReadonlyMap<string, Lookup<Snapshot>>;
   /** By scope. */
   readonly permissions: ReadonlyMap<string, Lookup<readonly Permission[]>>;
+  /** By the scope that was asked for what is on it and above: the VM, and the snapshots' group elsewhere. */
+  readonly locks: ReadonlyMap<string, Lookup<readonly Lock[]>>;
 }
 
 /** Reads everything that the checks and the plan need, in parallel where it can. Changes nothing. */
@@ -45,36 +50,29 @@ export async function takeSurvey(
   run: Run,
   signal: AbortSignal,
 ): Promise<Survey> {
-  const look = <T>(answer: Promise<T | undefined>): Promise<Lookup<T>> => lookUp(answer, signal);
+  const look = createLook(signal);
   const vmId = formatResourceId({ ...inputs.vm, type: 'Microsoft.Compute/virtualMachines' });
-  const [{ vm, disks }, accounts, snapshotGroup] = await Promise.all([
+  const [{ vm, disks }, accounts, snapshotGroup, locks] = await Promise.all([
     surveySource(vmId, inputs, azure, look, signal),
     surveyAccounts(inputs, azure, look, signal),
     surveySnapshotGroup(inputs, azure, look, signal),
+    gatherById(lockScopes(vmId, inputs), (scope) => look(azure.locks(scope, signal))),
   ]);
+  const used = foundAccounts(accounts);
   const layout =
-    vm.kind === 'found'
-      ? layOut(inputs, vm.value, foundDisks(disks), foundAccounts(accounts), run)
-      : { disks: [] };
+    vm.kind === 'found' ? layOut(inputs, vm.value, foundDisks(disks), used, run) : { disks: [] };
   const needed = vm.kind === 'found' ? requiredPermissions(inputs, vm.value, layout) : [];
   const scopes = new Set(needed.map(({ scope }) => scope));
-  const replicas = layout.disks.flatMap((disk) => disk.replicas);
-  const used = foundAccounts(accounts);
-  const [containers, blobs, snapshots, permissions] = await Promise.all([
-    gather(new Map(used.map((account) => [account.id, account])), ({ blobEndpoint }) =>
-      look(azure.blobs.containerState(blobEndpoint, inputs.container, signal)),
+  const [destinations, snapshots, permissions] = await Promise.all([
+    surveyDestinations(inputs, azure, look, { layout, accounts: used, signal }),
+    gatherById(
+      layout.disks.map(({ snapshotId }) => snapshotId),
+      (id) => look(azure.compute.getSnapshot(id, signal)),
     ),
-    gather(new Map(replicas.map(({ url }) => [url, url])), (url) =>
-      look(azure.blobs.blobState(url, signal)),
-    ),
-    gather(new Map(layout.disks.map(({ snapshotId }) => [snapshotId, snapshotId])), (id) =>
-      look(azure.compute.getSnapshot(id, signal)),
-    ),
-    gather(new Map([...scopes].map((scope) => [scope, scope])), (scope) =>
-      look(azure.permissions(scope, signal)),
-    ),
+    gatherById(scopes, (scope) => look(azure.permissions(scope, signal))),
   ]);
-  return { vm, disks, accounts, snapshotGroup, layout, containers, blobs, snapshots, permissions };
+  const looked = { vm, disks, accounts, snapshotGroup, layout, snapshots, permissions, locks };
+  return { ...looked, ...destinations };
 }
 
 /** The disks that were found. */
@@ -88,8 +86,6 @@ export function foundDisks(disks: Survey['disks']): ReadonlyMap<DiskKey, Disk> {
 export function foundAccounts(accounts: Survey['accounts']): readonly StorageAccount[] {
   return accounts.flatMap(({ account }) => (account.kind === 'found' ? [account.value] : []));
 }
-
-const LOOKS_AT_ONCE = 32;
 
 /** IDs of the accounts whose container is there. */
 export function foundContainers(containers: Survey['containers']): ReadonlySet<string> {
@@ -106,8 +102,6 @@ export function foundBlobs(blobs: Survey['blobs']): ReadonlyMap<string, BlobStat
     [...blobs].flatMap(([url, blob]) => (blob.kind === 'found' ? [[url, blob.value]] : [])),
   );
 }
-
-type Look = <T>(answer: Promise<T | undefined>) => Promise<Lookup<T>>;
 
 async function surveySource(
   vmId: string,
@@ -150,6 +144,39 @@ async function surveyAccounts(
   );
 }
 
+async function surveyDestinations(
+  inputs: Inputs,
+  azure: Azure,
+  look: Look,
+  asked: {
+    readonly layout: Layout;
+    readonly accounts: readonly StorageAccount[];
+    readonly signal: AbortSignal;
+  },
+): Promise<Pick<Survey, 'containers' | 'blobServices' | 'blobs'>> {
+  const { layout, accounts, signal } = asked;
+  const replicas = layout.disks.flatMap((disk) => disk.replicas);
+  const byId = new Map(accounts.map((account) => [account.id, account]));
+  const [containers, blobServices, blobs] = await Promise.all([
+    gather(byId, ({ blobEndpoint }) =>
+      look(azure.blobs.containerState(blobEndpoint, inputs.container, signal)),
+    ),
+    gatherById(byId.keys(), (id) => look(azure.accounts.blobService(id, signal))),
+    gatherById(
+      replicas.map(({ url }) => url),
+      (url) => look(azure.blobs.blobState(url, signal)),
+    ),
+  ]);
+  return { containers, blobServices, blobs };
+}
+
+/** What is above the VM is above the snapshots too when they are in its group. */
+function lockScopes(vmId: string, inputs: Inputs): readonly string[] {
+  const resourceGroup = inputs.snapshotResourceGroup ?? inputs.vm.resourceGroup;
+  const group = resourceGroupId({ ...inputs.vm, resourceGroup });
+  return isAtOrUnder(vmId, group) ? [vmId] : [vmId, group];
+}
+
 async function surveySnapshotGroup(
   inputs: Inputs,
   azure: Azure,
@@ -159,27 +186,4 @@ async function surveySnapshotGroup(
   if (inputs.snapshotResourceGroup === undefined) return undefined;
   const id = resourceGroupId({ ...inputs.vm, resourceGroup: inputs.snapshotResourceGroup });
   return { id, exists: await look(azure.groupExists(id, signal)) };
-}
-
-/** A failed look is a fact too, and so is a thing that is not there; only a cancelled run stops the survey. */
-async function lookUp<T>(answer: Promise<T | undefined>, signal: AbortSignal): Promise<Lookup<T>> {
-  try {
-    const value = await answer;
-    return value === undefined ? { kind: 'missing' } : { kind: 'found', value };
-  } catch (error) {
-    signal.throwIfAborted();
-    const { status, code, message } = azureFailure(error);
-    return status === 404 ? { kind: 'missing' } : { kind: 'failed', code, message };
-  }
-}
-
-async function gather<K, V, T>(
-  asked: ReadonlyMap<K, V>,
-  look: (value: V) => Promise<Lookup<T>>,
-): Promise<ReadonlyMap<K, Lookup<T>>> {
-  const limit = pLimit(LOOKS_AT_ONCE);
-  const looks = [...asked].map(([key, value]) =>
-    limit(async () => [key, await look(value)] as const),
-  );
-  return new Map(await Promise.all(looks));
 }

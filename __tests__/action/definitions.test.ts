@@ -7,6 +7,7 @@ import { definitionsFolder, expectDefinedPairs } from '../support/traffic-check.
 
 /** Every operation of Azure Resource Manager that a capture uses. */
 const operations = [
+  'BlobServices_GetServiceProperties',
   'Disks_Get',
   'Permissions_ListForResourceGroup',
   'Snapshots_CreateOrUpdate',

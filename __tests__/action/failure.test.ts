@@ -221,6 +221,12 @@ test('transient trouble is absorbed', async () => {
       action: { kind: 'answer', status: 503 },
     },
     { match: { host: '^management', path: 'DiskOperations' }, action: { kind: 'drop' } },
+    { match: { path: 'idtoken' }, action: { kind: 'drop' } },
+    { match: { path: 'idtoken' }, nth: 2, action: { kind: 'answer', status: 500 } },
+    {
+      match: { method: 'PUT', host: 'blob\\.core', path: 'comp=metadata' },
+      action: { kind: 'answer', status: 429, headers: { 'retry-after': '1' } },
+    },
     {
       match: { host: '^management', path: 'beginGetAccess' },
       action: {

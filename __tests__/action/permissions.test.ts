@@ -58,9 +58,19 @@ test.each(checked.map(({ name }) => name))(
   },
 );
 
-test('without the right to read permissions the run goes on with a warning', async () => {
-  await resetWith('Microsoft.Authorization/permissions/read');
+test.each([
+  ['permissions', 'Microsoft.Authorization/permissions/read', "The identity's permissions on"],
+  ['locks', 'Microsoft.Authorization/locks/read', 'The locks on'],
+])('without the right to read %s the run goes on with a warning', async (_name, right, says) => {
+  await resetWith(right);
   const run = await runAction(azure, { 'data-disks': 'none' });
   expect(run.main.exitCode).toBe(0);
-  expect(run.main.log).toContain("##[warning]The identity's permissions on");
+  expect(run.main.log).toContain(`##[warning]${says}`);
+});
+
+test('without the right to read the blob service the run goes on without a word', async () => {
+  await resetWith('Microsoft.Storage/storageAccounts/blobServices/read');
+  const run = await runAction(azure, { 'data-disks': 'none', 'storage-accounts': 'imageswe1' });
+  expect(run.main.exitCode).toBe(0);
+  expect(run.main.log).not.toContain('##[warning]');
 });

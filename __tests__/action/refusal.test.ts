@@ -18,6 +18,8 @@ const account = { resourceGroup: 'images', name: 'imageswe1' } as const;
 const oneAccount = { 'storage-accounts': 'imageswe1' };
 const blobData = { role: 'Storage Blob Data Contributor' };
 const osDisk = { name: 'builder-os', sizeGiB: 2 };
+const groups = `/subscriptions/${SUBSCRIPTION}/resourceGroups`;
+const vmId = `${groups}/images/providers/Microsoft.Compute/virtualMachines/builder`;
 
 interface Case {
   readonly name: string;
@@ -153,6 +155,38 @@ const cases: readonly Case[] = [
     says: ['Container "vhds" of storage account "imageswe1" cannot be read', 'firewall'],
   },
   {
+    name: 'a VM under a read-only lock',
+    scenario: buildScenario({ scenario: { locks: [{ scope: vmId, level: 'ReadOnly' }] } }),
+    says: ['(ReadOnly)', 'VM "builder" from being stopped, deallocated and marked generalized'],
+  },
+  {
+    name: 'a group of the snapshots under a lock against deletion',
+    scenario: buildScenario({
+      scenario: {
+        locks: [{ scope: `${groups}/snapshots`, level: 'CanNotDelete', name: 'keep' }],
+      },
+    }),
+    inputs: { 'snapshot-resource-group': 'snapshots' },
+    says: ['Lock "keep" (CanNotDelete)', 'deleted afterwards', '"keep-snapshots: true"'],
+  },
+  {
+    name: 'a subscription under a lock against deletion',
+    scenario: buildScenario({
+      scenario: {
+        locks: [{ scope: `/subscriptions/${SUBSCRIPTION}`, level: 'CanNotDelete', name: 'all' }],
+      },
+    }),
+    says: ['Lock "all" (CanNotDelete)', 'snapshots in resource group "images"'],
+  },
+  {
+    name: 'an account with version-level immutability',
+    scenario: buildScenario({
+      accounts: [{ ...account, properties: { immutableStorageWithVersioning: { enabled: true } } }],
+    }),
+    inputs: oneAccount,
+    says: ['Storage account "imageswe1" has version-level immutability', 'another account'],
+  },
+  {
     name: 'an identity without the right to write blobs',
     scenario: buildScenario({ roleAssignments: [{ role: 'Contributor' }] }),
     says: ['containers/blobs/write (data action)', 'Grant it "Storage Blob Data Contributor"'],
@@ -171,7 +205,7 @@ const cases: readonly Case[] = [
     scenario: buildScenario({
       roleAssignments: [{ role: 'Virtual Machine Contributor' }, blobData].map((assignment) => ({
         ...assignment,
-        scope: `/subscriptions/${SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute/virtualMachines/builder`,
+        scope: vmId,
       })),
     }),
     says: ['Storage account "imageswe1"', 'AuthorizationFailed', 'resource IDs'],

@@ -46,6 +46,11 @@ const definitions: readonly (Definition & { readonly path: RegExp })[] = [
     apiVersion: '2023-10-02',
   },
   {
+    path: provider('Storage/storageAccounts/[^/]+/blobServices/[^/]+$'),
+    file: 'specification/storage/resource-manager/Microsoft.Storage/stable/2023-05-01/blob.json',
+    apiVersion: '2023-05-01',
+  },
+  {
     path: provider('Storage/storageAccounts(/[^/]+){0,2}$'),
     file: 'specification/storage/resource-manager/Microsoft.Storage/stable/2023-05-01/storage.json',
     apiVersion: '2023-05-01',

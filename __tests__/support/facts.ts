@@ -100,6 +100,7 @@ export function vmOf(overrides: Partial<VirtualMachine> = {}): VirtualMachine {
     hyperVGeneration: 'V2',
     plan: undefined,
     extensions: [],
+    scaleSetId: undefined,
     osDisk: {
       ...attached,
       name: 'builder-os',
@@ -131,6 +132,8 @@ export function diskOf(name: string, overrides: Partial<Disk> = {}): Disk {
     diskState: 'Attached',
     hyperVGeneration: 'V2',
     isGuestEncrypted: false,
+    encryptionSetId: undefined,
+    exportLimits: [],
     maxShares: 1,
     logicalSectorSizeBytes: 512,
     ...overrides,
@@ -147,6 +150,7 @@ export function accountOf(name: string, overrides: Partial<StorageAccount> = {})
     sku: 'Standard_LRS',
     blobEndpoint: `https://${name}.blob.core.windows.net`,
     isHnsEnabled: false,
+    isImmutable: false,
     allowedCopyScope: undefined,
     provisioningState: 'Succeeded',
     ...overrides,
@@ -213,11 +217,13 @@ export function surveyOf(world: World, overrides: Partial<Survey> = {}): Survey 
     snapshotGroup: undefined,
     layout,
     containers: new Map(accounts.map(({ id }) => [id, found('present' as const)])),
+    blobServices: new Map(accounts.map(({ id }) => [id, found({ softDeleteDays: 0 })])),
     blobs: new Map([...existing].map(([url, blob]) => [url, found(blob)])),
     snapshots: new Map(
       layout.disks.map(({ snapshotId }) => [snapshotId, { kind: 'missing' as const }]),
     ),
     permissions: new Map(scopes.map((scope) => [scope, found([everything])])),
+    locks: new Map([[vm.id, found([])]]),
     ...overrides,
   };
 }

@@ -4,6 +4,7 @@ import type {
   BlobState,
   CopyState,
   Disk,
+  Lock,
   StorageAccount,
   VirtualMachine,
 } from '../../src/facts.ts';
@@ -66,7 +67,15 @@ const snapshotId = layoutOf(worldOf()).disks[0]?.snapshotId ?? '';
 const tempGroup = group.replace('images', 'temp');
 const plan = { name: 'lts', product: 'server', publisher: 'acme' };
 const where = `in resource group "images" of subscription "${subscriptionId}"`;
+const encryptionSetId = `${group}/providers/Microsoft.Compute/diskEncryptionSets/keys`;
+const scaleSetId = `${group}/providers/Microsoft.Compute/virtualMachineScaleSets/nodes`;
 const snapshot = { id: snapshotId, uniqueId: 'u', tags: {}, diskState: undefined };
+
+/** A survey whose locks are on these scopes. */
+function lockedBy(...locks: readonly (readonly [level: string, scope: string])[]): Partial<Survey> {
+  const value = locks.map(([level, scope], index): Lock => ({ name: `l${index}`, level, scope }));
+  return { locks: new Map([[vmOf().id, { kind: 'found', value }]]) };
+}
 
 test('a plain right survey has no findings', () => {
   expect(findingsOf({})).toEqual([]);
@@ -303,8 +312,70 @@ describe('a rule refuses', () => {
       { survey: { permissions: new Map([[vmOf().id, { kind: 'found' as const, value: [] }]]) } },
       `The identity lacks Microsoft.Compute/virtualMachines/powerOff/action, Microsoft.Compute/virtualMachines/deallocate/action and Microsoft.Compute/virtualMachines/generalize/action on "${vmOf().id}". Grant it a role that has them (docs/permissions.md).`,
     ],
+    [
+      'a VM under a read-only lock',
+      'lock-on-vm',
+      { survey: lockedBy(['ReadOnly', vmOf().id]) },
+      `Lock "l0" (ReadOnly) on "${vmOf().id}" keeps VM "builder" from being stopped, deallocated and marked generalized. Remove it for the run (az lock delete).`,
+    ],
+    [
+      'a VM under a read-only lock that would be stopped and started again',
+      'lock-on-vm',
+      {
+        inputs: { ...specialized, sourcePower: 'restart' },
+        survey: lockedBy(['ReadOnly', vmOf().id.toUpperCase()]),
+      },
+      `Lock "l0" (ReadOnly) on "${vmOf().id.toUpperCase()}" keeps VM "builder" from being stopped and started again. Remove it for the run (az lock delete).`,
+    ],
+    [
+      'a group for snapshots under a read-only lock, whose VM is not touched',
+      'lock-on-snapshots',
+      {
+        inputs: { ...specialized, sourcePower: 'keep', keepSnapshots: true },
+        survey: lockedBy(['ReadOnly', group]),
+      },
+      `Lock "l0" (ReadOnly) on "${group}" keeps snapshots in resource group "images" from being made. Remove it for the run (az lock delete), or name a group without a lock in "snapshot-resource-group".`,
+    ],
+    [
+      'a group for snapshots under a lock against deletion',
+      'lock-on-snapshots',
+      { survey: lockedBy(['CanNotDelete', group]) },
+      `Lock "l0" (CanNotDelete) on "${group}" keeps snapshots in resource group "images" from being deleted afterwards. Remove it for the run (az lock delete), or name a group without a lock in "snapshot-resource-group", or set "keep-snapshots: true".`,
+    ],
+    [
+      'a subscription under a lock against deletion, told by two scopes',
+      'lock-on-snapshots',
+      {
+        inputs: { snapshotResourceGroup: 'temp' },
+        survey: {
+          locks: new Map(
+            [vmOf().id, tempGroup].map((scope) => [
+              scope,
+              {
+                kind: 'found' as const,
+                value: [
+                  { name: 'all', level: 'CanNotDelete', scope: `/subscriptions/${subscriptionId}` },
+                ],
+              },
+            ]),
+          ),
+        },
+      },
+      `Lock "all" (CanNotDelete) on "/subscriptions/${subscriptionId}" keeps snapshots in resource group "temp" from being deleted afterwards. Remove it for the run (az lock delete), or set "keep-snapshots: true".`,
+    ],
+    [
+      'an account whose blobs cannot be changed',
+      'account-immutability',
+      { account: { isImmutable: true } },
+      'Storage account "imageswe1" has version-level immutability: a VHD there may be neither completed nor removed. Take another account; it cannot be switched off.',
+    ],
   ])('%s', (_name, rule, change, message) => {
     expect(findingsOf(change)).toEqual([{ rule, level: 'refusal', message }]);
+  });
+
+  test('a group of the VM and the snapshots under a read-only lock twice', () => {
+    const found = findingsOf({ survey: lockedBy(['ReadOnly', group]) });
+    expect(found.map(({ rule }) => rule)).toEqual(['lock-on-vm', 'lock-on-snapshots']);
   });
 
   test('an identity without data rights, which are named as such', () => {
@@ -368,6 +439,48 @@ describe('a rule warns of', () => {
       'Only 1 of 2 storage accounts get a VHD of the OS disk. Ask for more with "replicas" or "pool-nodes", or name fewer accounts.',
     ],
     [
+      'a VM of a scale set',
+      'scale-set',
+      { vm: { scaleSetId } },
+      `VM "builder" belongs to scale set "${scaleSetId}", which may replace it while it is captured. Take a VM of its own, or keep the scale set from acting for the run.`,
+    ],
+    [
+      'customer-managed keys',
+      'customer-managed-keys',
+      { osDisk: { encryptionSetId } },
+      `Disk "builder-os" is encrypted with customer-managed keys of "${encryptionSetId}": its temporary snapshot needs the same disk encryption set, in the same region, and its VHD is encrypted with the keys of the storage account instead. Give the account such keys where the VHD needs them.`,
+    ],
+    [
+      'a disk that limits its export',
+      'export-limits',
+      { osDisk: { exportLimits: ['networkAccessPolicy DenyAll', 'publicNetworkAccess Disabled'] } },
+      'Disk "builder-os" limits its export (networkAccessPolicy DenyAll and publicNetworkAccess Disabled), but its temporary snapshot is open to whoever holds the SAS, from all networks, until the copies are done. Do not capture it where that must not be.',
+    ],
+    [
+      'a premium account',
+      'account-premium',
+      { account: { sku: 'Premium_LRS' } },
+      'Storage account "imageswe1" is "Premium_LRS": pools of Azure Batch took VHDs from standard accounts only. Take a standard account if they are for Batch.',
+    ],
+    [
+      'soft delete',
+      'soft-delete',
+      {
+        survey: {
+          blobServices: new Map([
+            [accountId, { kind: 'found' as const, value: { softDeleteDays: 7 } }],
+          ]),
+        },
+      },
+      'Storage account "imageswe1" keeps deleted blobs for 7 days (soft delete): an unfinished or overwritten VHD stays billed for so long. Take an account without it if that costs too much.',
+    ],
+    [
+      'locks that cannot be read',
+      'locks-unknown',
+      { survey: { locks: new Map([[group, failed]]) } },
+      `The locks on "${group}" cannot be read, so they were not checked beforehand: AuthorizationFailed: Not allowed. Grant the identity "Microsoft.Authorization/locks/read" (docs/permissions.md).`,
+    ],
+    [
       'permissions that cannot be read',
       'permissions-unknown',
       { survey: { permissions: new Map([['/scope', failed]]) } },
@@ -398,6 +511,40 @@ describe('nothing is found of', () => {
     ['LUNs that are there', { inputs: { dataDisks: [2] } }],
     ['a disk that just fits', { osDisk: { sizeBytes: 8 * TEBIBYTE - 512 } }],
     ['a disk that one VM has', { osDisk: { diskState: 'Reserved' } }],
+    [
+      'a read-only lock on a VM that is past being touched',
+      {
+        vm: { isGeneralized: true, powerState: 'stopped' },
+        survey: lockedBy(['ReadOnly', vmOf().id]),
+      },
+    ],
+    [
+      'a read-only lock on a VM that is kept as it runs',
+      {
+        inputs: { ...specialized, sourcePower: 'keep' },
+        survey: lockedBy(['ReadOnly', vmOf().id]),
+      },
+    ],
+    ['a lock against deletion on the VM alone', { survey: lockedBy(['CanNotDelete', vmOf().id]) }],
+    [
+      'a lock against deletion where the snapshots are kept',
+      { inputs: { keepSnapshots: true }, survey: lockedBy(['CanNotDelete', group]) },
+    ],
+    [
+      'locks beside the VM and its group',
+      { survey: lockedBy(['ReadOnly', `${group}-2`], ['ReadOnly', accountId]) },
+    ],
+    [
+      'a lock on the group of the VM against deletion of snapshots elsewhere',
+      {
+        inputs: { snapshotResourceGroup: 'temp' },
+        survey: lockedBy(['CanNotDelete', group]),
+      },
+    ],
+    [
+      'soft delete that cannot be read',
+      { survey: { blobServices: new Map([[accountId, failed]]) } },
+    ],
     ['an account of the first kind', { account: { kind: 'Storage' } }],
     [
       'a container that is missing: it is made',
@@ -515,6 +662,12 @@ describe('with blobs that are there', () => {
       'skip refuses a copy that has not ended',
       skip,
       [...all.slice(1), blobOf(url, { copy: pending }), dataBlob],
+      [`Blob "${url}" is the destination of a pending copy. Wait for its end or abort it first.`],
+    ],
+    [
+      'skip refuses a copy that failed',
+      skip,
+      [...all.slice(1), blobOf(url, { copy: { ...pending, status: 'failed' } }), dataBlob],
       [
         `Blob "${url}" exists, but is no finished VHD of this disk (PageBlob, ${length} bytes instead of ${length}). Delete it, or set "if-exists: overwrite".`,
       ],

@@ -150,6 +150,7 @@ describe('the plan', () => {
       'vm-to-vhd-run': '1234',
       'vm-to-vhd-attempt': '1',
       'vm-to-vhd-key': '0123456789ab',
+      'vm-to-vhd-expires': '2026-03-02T10:00:00.000Z',
     });
   });
 

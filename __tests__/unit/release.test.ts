@@ -41,6 +41,7 @@ async function close(
   let looks = 0;
   const azure: Pick<Azure, 'compute' | 'blobs'> = {
     compute: {
+      listSnapshots: change('listSnapshots'),
       getSnapshot: () => Promise.resolve(snapshot),
       getVm: () => Promise.resolve(vm),
       getDisk: change('getDisk'),
@@ -60,6 +61,7 @@ async function close(
     blobs: {
       containerState: change('containerState'),
       createContainer: change('createContainer'),
+      listBlobs: change('listBlobs'),
       blobState: () => Promise.resolve(blobs[Math.min(looks++, blobs.length - 1)]),
       startCopy: change('startCopy'),
       abortCopy: change('abortCopy'),

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import {
   formatResourceId,
+  isAtOrUnder,
   parseResourceId,
   requireResourceId,
   resourceGroupId,
@@ -42,5 +43,16 @@ describe('a resource ID', () => {
   test('is the same in other case', () => {
     expect(sameResource(id, id.toUpperCase())).toBe(true);
     expect(sameResource(id, `${id}2`)).toBe(false);
+  });
+
+  test.each([
+    ['itself in other case', id.toUpperCase(), true],
+    ['its group', '/subscriptions/s/resourceGroups/g', true],
+    ['its subscription', '/subscriptions/s', true],
+    ['what is only the beginning of its text', '/sub', false],
+    ['a resource below it', `${id}/extensions/x`, false],
+    ['another resource', `${id}2`, false],
+  ])('is at or under %s: %s, %s', (_name, scope, expected) => {
+    expect(isAtOrUnder(id, scope)).toBe(expected);
   });
 });

@@ -13,6 +13,7 @@ export function addStorageAccountRoutes(app: Express, arm: Arm): void {
   const inGroup = `/subscriptions/:subscription/resourceGroups/:group/providers/${type}`;
   app.get(inGroup, handle(arm, listAccounts));
   app.get(`${inGroup}/:name`, handle(arm, readAccount));
+  app.get(`${inGroup}/:name/blobServices/default`, handle(arm, readBlobService));
   app.post(`${inGroup}/:name/listKeys`, handle(arm, listKeys));
 }
 
@@ -24,6 +25,27 @@ function listAccounts(arm: Arm, call: Call): void {
 function readAccount(arm: Arm, call: Call): void {
   const target = openResource(arm, call, type, 'read');
   call.response.json(required(arm.world.resources.get(target.id), target).body);
+}
+
+/** https://learn.microsoft.com/rest/api/storagerp/blob-services/get-service-properties. */
+function readBlobService(arm: Arm, call: Call): void {
+  const target = openResource(arm, call, type, 'blobServices/read');
+  const { id, body } = required(arm.world.resources.get(target.id), target);
+  const owner = arm.world.scenario.storageAccounts?.find(({ name }) => name === body.name);
+  const days = owner?.blobSoftDeleteDays;
+  call.response.json({
+    sku: body['sku'],
+    id: `${id}/blobServices/default`,
+    name: 'default',
+    type: `${type}/blobServices`,
+    properties: {
+      cors: { corsRules: [] },
+      deleteRetentionPolicy:
+        days === undefined
+          ? { allowPermanentDelete: false, enabled: false }
+          : { allowPermanentDelete: false, enabled: true, days },
+    },
+  });
 }
 
 /** https://learn.microsoft.com/rest/api/storagerp/storage-accounts/list-keys. */

@@ -1,4 +1,4 @@
-import type { StorageAccount } from '../facts.ts';
+import type { BlobService, StorageAccount } from '../facts.ts';
 import type { ResourceManager } from './resource-manager.ts';
 
 const API_VERSION = '2023-05-01';
@@ -8,6 +8,8 @@ export interface Accounts {
   get(id: string, signal: AbortSignal): Promise<StorageAccount>;
   /** All accounts of a subscription. */
   list(subscriptionId: string, signal: AbortSignal): Promise<readonly StorageAccount[]>;
+  /** https://learn.microsoft.com/rest/api/storagerp/blob-services/get-service-properties */
+  blobService(accountId: string, signal: AbortSignal): Promise<BlobService>;
 }
 
 /** Storage accounts over the resource manager. */
@@ -20,6 +22,12 @@ export function createAccounts(resourceManager: ResourceManager): Accounts {
       const path = `/subscriptions/${subscriptionId}/providers/Microsoft.Storage/storageAccounts`;
       const models = (await resourceManager.list(path, API_VERSION, signal)) as readonly Model[];
       return models.map(accountFromModel);
+    },
+    async blobService(accountId, signal) {
+      const path = `${accountId}/blobServices/default`;
+      const model = (await resourceManager.get(path, API_VERSION, signal)) as BlobServiceModel;
+      const retention = model.properties?.deleteRetentionPolicy;
+      return { softDeleteDays: retention?.enabled === true ? (retention.days ?? 0) : 0 };
     },
   };
 }
@@ -34,7 +42,14 @@ interface Model {
     readonly primaryEndpoints?: { readonly blob?: string };
     readonly isHnsEnabled?: boolean;
     readonly allowedCopyScope?: string | null;
+    readonly immutableStorageWithVersioning?: { readonly enabled?: boolean } | null;
     readonly provisioningState?: string;
+  };
+}
+
+interface BlobServiceModel {
+  readonly properties?: {
+    readonly deleteRetentionPolicy?: { readonly enabled?: boolean; readonly days?: number };
   };
 }
 
@@ -48,6 +63,7 @@ function accountFromModel(model: Model): StorageAccount {
     sku: model.sku?.name ?? '',
     blobEndpoint: (properties.primaryEndpoints?.blob ?? '').replace(/\/$/, ''),
     isHnsEnabled: properties.isHnsEnabled === true,
+    isImmutable: properties.immutableStorageWithVersioning?.enabled === true,
     allowedCopyScope: properties.allowedCopyScope ?? undefined,
     provisioningState: properties.provisioningState ?? 'Succeeded',
   };

@@ -6,9 +6,10 @@ import {
   ContainerClient,
   newPipeline,
   type BlobGetPropertiesResponse,
+  type BlobItem,
 } from '@azure/storage-blob';
 import { azureFailure } from '../errors.ts';
-import type { BlobState, ContainerState, CopyState } from '../facts.ts';
+import type { BlobState, ContainerState, CopyState, ListedBlob } from '../facts.ts';
 import { STORAGE_SCOPE } from './clouds.ts';
 import { createStorageHttpClient } from './storage-http-client.ts';
 
@@ -29,6 +30,8 @@ export interface Blobs {
   createContainer(endpoint: string, container: string, signal: AbortSignal): Promise<boolean>;
   /** Undefined when there is none. */
   blobState(url: string, signal: AbortSignal): Promise<BlobState | undefined>;
+  /** All blobs of a container, with their metadata; none when there is no container. */
+  listBlobs(endpoint: string, name: string, signal: AbortSignal): Promise<readonly ListedBlob[]>;
   /** Returns the copy ID; the copy itself goes on in Azure. A cancelled run does not give the request up. */
   startCopy(request: CopyRequest): Promise<string>;
   /** Done also when there is no pending copy. Leaves a blob of length zero. */
@@ -77,6 +80,20 @@ export function createBlobs(credential: TokenCredential, httpClient: HttpClient)
         throw error;
       }
     },
+    async listBlobs(endpoint, name, signal) {
+      const client = container(endpoint, name);
+      const options = { includeMetadata: true, includeCopy: true, abortSignal: signal };
+      try {
+        const listed: ListedBlob[] = [];
+        for await (const item of client.listBlobsFlat(options)) {
+          listed.push(listedFrom(`${client.url}/${encodeURIComponent(item.name)}`, item));
+        }
+        return listed;
+      } catch (error) {
+        if (azureFailure(error).status === 404) return [];
+        throw error;
+      }
+    },
     async startCopy({ source, destination, metadata, overwriteEtag }) {
       const conditions =
         overwriteEtag === undefined ? { ifNoneMatch: '*' } : { ifMatch: overwriteEtag };
@@ -120,7 +137,7 @@ export function createBlobs(credential: TokenCredential, httpClient: HttpClient)
   };
 }
 
-function stateOf(url: string, properties: BlobGetPropertiesResponse): BlobState {
+function stateOf(url: string, properties: BlobFacts): BlobState {
   return {
     url,
     etag: properties.etag ?? '',
@@ -132,8 +149,33 @@ function stateOf(url: string, properties: BlobGetPropertiesResponse): BlobState 
   };
 }
 
+function listedFrom(url: string, { name, properties, metadata = {} }: BlobItem): ListedBlob {
+  return {
+    ...stateOf(url, { ...properties, metadata }),
+    name,
+    // A list gives it without the quotes that every other answer and every condition has.
+    etag: `"${properties.etag.replaceAll('"', '')}"`,
+    lastModified: properties.lastModified.toISOString(),
+    copiedFrom: properties.copySource?.replace(/\?.*$/, ''),
+  };
+}
+
+/** What properties and lists of blobs tell alike. */
+type BlobFacts = Pick<
+  BlobGetPropertiesResponse,
+  | 'etag'
+  | 'blobType'
+  | 'contentLength'
+  | 'metadata'
+  | 'leaseStatus'
+  | 'copyId'
+  | 'copyStatus'
+  | 'copyStatusDescription'
+  | 'copyProgress'
+>;
+
 /** The copy source, which carries the SAS, is left behind here. */
-function copyStateOf(properties: BlobGetPropertiesResponse): CopyState | undefined {
+function copyStateOf(properties: BlobFacts): CopyState | undefined {
   if (properties.copyId === undefined) return undefined;
   const [copied = 0] = (properties.copyProgress ?? '').split('/').map(Number);
   return {

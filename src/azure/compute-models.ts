@@ -1,5 +1,12 @@
 import type * as sdk from '@azure/arm-compute';
-import type { AttachedDisk, Disk, PowerState, Snapshot, VirtualMachine } from '../facts.ts';
+import type {
+  AttachedDisk,
+  Disk,
+  ListedSnapshot,
+  PowerState,
+  Snapshot,
+  VirtualMachine,
+} from '../facts.ts';
 
 const powerStates: readonly PowerState[] = [
   'starting',
@@ -27,6 +34,7 @@ export function vmFromModel(vm: sdk.VirtualMachine): VirtualMachine {
     securityType: securityTypeOf(vm.securityProfile?.securityType),
     hyperVGeneration: generationOf(vm.instanceView?.hyperVGeneration),
     plan: planOf(vm.plan),
+    scaleSetId: vm.virtualMachineScaleSet?.id,
     extensions: extensionsOf(vm),
     osDisk: {
       ...attachedDisk(osDisk ?? {}),
@@ -51,6 +59,8 @@ export function diskFromModel(disk: sdk.Disk): Disk {
     diskState: disk.diskState ?? 'unknown',
     hyperVGeneration: generationOf(disk.hyperVGeneration),
     isGuestEncrypted: disk.encryptionSettingsCollection?.enabled === true,
+    encryptionSetId: disk.encryption?.diskEncryptionSetId,
+    exportLimits: exportLimitsOf(disk),
     maxShares: disk.maxShares ?? 1,
     logicalSectorSizeBytes: disk.creationData?.logicalSectorSize ?? 512,
   };
@@ -65,6 +75,15 @@ export function snapshotFromModel(snapshot: sdk.Snapshot): Snapshot {
   };
 }
 
+/** The facts of a snapshot in a list. */
+export function listedSnapshotFromModel(snapshot: sdk.Snapshot): ListedSnapshot {
+  return {
+    ...snapshotFromModel(snapshot),
+    timeCreated: snapshot.timeCreated?.toISOString(),
+    diskState: snapshot.diskState,
+  };
+}
+
 function attachedDisk(disk: Partial<sdk.OSDisk> | sdk.DataDisk): AttachedDisk {
   return {
     name: disk.name ?? '',
@@ -73,6 +92,20 @@ function attachedDisk(disk: Partial<sdk.OSDisk> | sdk.DataDisk): AttachedDisk {
     caching: disk.caching ?? 'None',
     isGuestEncrypted: false,
   };
+}
+
+/** https://learn.microsoft.com/azure/virtual-machines/disks-restrict-import-export-overview */
+function exportLimitsOf(disk: sdk.Disk): readonly string[] {
+  const { networkAccessPolicy, publicNetworkAccess, dataAccessAuthMode } = disk;
+  return [
+    ...(networkAccessPolicy === 'DenyAll' || networkAccessPolicy === 'AllowPrivate'
+      ? [`networkAccessPolicy ${networkAccessPolicy}`]
+      : []),
+    ...(publicNetworkAccess === 'Disabled' ? ['publicNetworkAccess Disabled'] : []),
+    ...(dataAccessAuthMode === 'AzureActiveDirectory'
+      ? ['dataAccessAuthMode AzureActiveDirectory']
+      : []),
+  ];
 }
 
 function securityTypeOf(type: string | undefined): VirtualMachine['securityType'] {

@@ -2,10 +2,15 @@ import { ComputeManagementClient } from '@azure/arm-compute';
 import type { TokenCredential } from '@azure/core-auth';
 import type { HttpClient } from '@azure/core-rest-pipeline';
 import { ActionError, azureFailure } from '../errors.ts';
-import { requireResourceId } from '../resource-id.ts';
-import type { Disk, Snapshot, VirtualMachine } from '../facts.ts';
+import { requireResourceId, type ResourceId } from '../resource-id.ts';
+import type { Disk, ListedSnapshot, Snapshot, VirtualMachine } from '../facts.ts';
 import type { Cloud } from './clouds.ts';
-import { diskFromModel, snapshotFromModel, vmFromModel } from './compute-models.ts';
+import {
+  diskFromModel,
+  listedSnapshotFromModel,
+  snapshotFromModel,
+  vmFromModel,
+} from './compute-models.ts';
 
 /** A snapshot to be made; its region is its disk's. */
 export interface SnapshotRequest {
@@ -22,6 +27,12 @@ export interface Compute {
   getVm(id: string, signal: AbortSignal): Promise<VirtualMachine | undefined>;
   getDisk(id: string, signal: AbortSignal): Promise<Disk | undefined>;
   getSnapshot(id: string, signal: AbortSignal): Promise<Snapshot | undefined>;
+  /** All snapshots of a subscription, or of one of its resource groups. */
+  listSnapshots(
+    subscriptionId: string,
+    resourceGroup: string | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly ListedSnapshot[]>;
   powerOff(vmId: string, signal: AbortSignal): Promise<void>;
   deallocate(vmId: string, signal: AbortSignal): Promise<void>;
   start(vmId: string, signal: AbortSignal): Promise<void>;
@@ -63,8 +74,9 @@ export function createCompute(
 ): Compute {
   const clients = new Map<string, ComputeManagementClient>();
 
-  function at(id: string): { client: ComputeManagementClient; group: string; name: string } {
-    const { subscriptionId, resourceGroup, name } = requireResourceId(id);
+  function clientOf({
+    subscriptionId,
+  }: Pick<ResourceId, 'subscriptionId'>): ComputeManagementClient {
     const key = subscriptionId.toLowerCase();
     const client =
       clients.get(key) ??
@@ -74,7 +86,12 @@ export function createCompute(
         httpClient,
       });
     clients.set(key, client);
-    return { client, group: resourceGroup, name };
+    return client;
+  }
+
+  function at(id: string): { client: ComputeManagementClient; group: string; name: string } {
+    const { resourceGroup, name, ...rest } = requireResourceId(id);
+    return { client: clientOf(rest), group: resourceGroup, name };
   }
 
   const vmOptions = { updateIntervalInMs: vmPatience.intervalMs };
@@ -96,6 +113,17 @@ export function createCompute(
       const { client, group, name } = at(id);
       const snapshot = await found(client.snapshots.get(group, name, { abortSignal: signal }));
       return snapshot && snapshotFromModel(snapshot);
+    },
+    async listSnapshots(subscriptionId, resourceGroup, signal) {
+      const { snapshots } = clientOf({ subscriptionId });
+      const options = { abortSignal: signal };
+      const pages =
+        resourceGroup === undefined
+          ? snapshots.list(options)
+          : snapshots.listByResourceGroup(resourceGroup, options);
+      const listed: ListedSnapshot[] = [];
+      for await (const model of pages) listed.push(listedSnapshotFromModel(model));
+      return listed;
     },
     async powerOff(vmId, signal) {
       const { client, group, name } = at(vmId);
@@ -125,6 +153,7 @@ export function createCompute(
         // Set rather than inherited: an export that only a private endpoint or a token opens cannot be copied server-side.
         networkAccessPolicy: 'AllowAll',
         publicNetworkAccess: 'Enabled',
+        dataAccessAuthMode: 'None',
       };
       const poller = client.snapshots.createOrUpdate(group, name, model, diskOptions);
       return snapshotFromModel(await finish(poller, diskPatience, signal));

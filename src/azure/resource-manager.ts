@@ -13,8 +13,13 @@ import { createHttpClient } from './http-client.ts';
 export interface ResourceManager {
   /** GET of a path below the endpoint, with its api-version. Throws a RestError with Azure's code. */
   get(path: string, apiVersion: string, signal: AbortSignal): Promise<unknown>;
-  /** All pages of a list. */
-  list(path: string, apiVersion: string, signal: AbortSignal): Promise<readonly unknown[]>;
+  /** All pages of a list, of what the filter lets through. */
+  list(
+    path: string,
+    apiVersion: string,
+    signal: AbortSignal,
+    filter?: string,
+  ): Promise<readonly unknown[]>;
 }
 
 /** A client for Azure Resource Manager with the SDKs' own retries. */
@@ -46,9 +51,10 @@ export function createResourceManager(credential: TokenCredential, cloud: Cloud)
 
   return {
     get: (path, apiVersion, signal) => send(urlOf(path, apiVersion), signal),
-    async list(path, apiVersion, signal) {
+    async list(path, apiVersion, signal, filter) {
       const items: unknown[] = [];
-      let next: string | undefined = urlOf(path, apiVersion);
+      const query = filter === undefined ? '' : `&$filter=${encodeURIComponent(filter)}`;
+      let next: string | undefined = urlOf(path, apiVersion) + query;
       while (next !== undefined) {
         const page = (await send(next, signal)) as { value?: unknown[]; nextLink?: string };
         items.push(...(page.value ?? []));

@@ -1,12 +1,13 @@
 import { azureFailure } from '../errors.ts';
 import type { SignInInputs } from '../inputs.ts';
-import type { Permission } from '../facts.ts';
+import type { Lock, Permission } from '../facts.ts';
 import { createAccounts, type Accounts } from './accounts.ts';
 import { createBlobs, type Blobs } from './blobs.ts';
 import { findCloud, type Cloud } from './clouds.ts';
 import { createCompute, type Compute } from './compute.ts';
 import { createCredential, signIn, type MintAssertion } from './credential.ts';
 import { createHttpClient } from './http-client.ts';
+import { locksAt } from './locks.ts';
 import { effectivePermissions } from './permissions.ts';
 import { createResourceManager } from './resource-manager.ts';
 
@@ -19,6 +20,8 @@ export interface Azure {
   /** True when the resource group exists. */
   groupExists(id: string, signal: AbortSignal): Promise<boolean>;
   permissions(scope: string, signal: AbortSignal): Promise<readonly Permission[]>;
+  /** The locks on a scope and on what is above it. */
+  locks(scope: string, signal: AbortSignal): Promise<readonly Lock[]>;
 }
 
 const RESOURCES_API_VERSION = '2022-09-01';
@@ -49,5 +52,6 @@ export async function openAzure(
       }
     },
     permissions: (scope, signal) => effectivePermissions(resourceManager, scope, signal),
+    locks: (scope, signal) => locksAt(resourceManager, scope, signal),
   };
 }

@@ -21,7 +21,9 @@ export function createStorageHttpClient(client: HttpClient): StorageHttpClient {
   return {
     async sendRequest(request) {
       const response = await client.sendRequest(requestFrom(request));
-      return { ...response, request, headers: toHttpHeadersLike(response.headers) };
+      // The storage SDK repeats what is answered with 503, but nothing that is answered with 429.
+      const status = response.status === 429 ? 503 : response.status;
+      return { ...response, status, request, headers: toHttpHeadersLike(response.headers) };
     },
   };
 }

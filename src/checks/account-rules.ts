@@ -53,6 +53,18 @@ export const accountRules: readonly Rule[] = [
         ),
   },
   {
+    id: 'account-immutability',
+    level: 'refusal',
+    source: `${storage}/blobs/immutable-storage-overview`,
+    look: ({ accounts }) =>
+      accounts
+        .filter(({ isImmutable }) => isImmutable)
+        .map(
+          ({ name }) =>
+            `Storage account "${name}" has version-level immutability: a VHD there may be neither completed nor removed. Take another account; it cannot be switched off.`,
+        ),
+  },
+  {
     id: 'account-settled',
     level: 'refusal',
     source: 'https://learn.microsoft.com/rest/api/storagerp/storage-accounts/get-properties',
@@ -74,6 +86,31 @@ export const accountRules: readonly Rule[] = [
         if (container?.kind !== 'failed') return [];
         const what = `Container "${inputs.container}" of storage account "${name}" cannot be read`;
         return [`${what}: ${reasonOf(container)}. ${dataPlaneRemedy(container.code)}`];
+      }),
+  },
+  {
+    id: 'account-premium',
+    level: 'warning',
+    source: 'https://learn.microsoft.com/azure/batch/batch-custom-images',
+    look: ({ accounts }) =>
+      accounts
+        .filter(({ kind, sku }) => pageBlobKinds.includes(kind) && sku.startsWith('Premium'))
+        .map(
+          ({ name, sku }) =>
+            `Storage account "${name}" is "${sku}": pools of Azure Batch took VHDs from standard accounts only. Take a standard account if they are for Batch.`,
+        ),
+  },
+  {
+    id: 'soft-delete',
+    level: 'warning',
+    source: `${storage}/blobs/soft-delete-blob-overview`,
+    look: ({ survey, accounts }) =>
+      accounts.flatMap(({ id, name }) => {
+        const service = survey.blobServices.get(id);
+        if (service?.kind !== 'found' || service.value.softDeleteDays === 0) return [];
+        return [
+          `Storage account "${name}" keeps deleted blobs for ${service.value.softDeleteDays} days (soft delete): an unfinished or overwritten VHD stays billed for so long. Take an account without it if that costs too much.`,
+        ];
       }),
   },
   {

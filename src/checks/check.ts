@@ -2,6 +2,7 @@ import type { Inputs } from '../inputs.ts';
 import { foundAccounts, foundDisks, type Survey } from '../survey.ts';
 import { accountRules } from './account-rules.ts';
 import { diskRules } from './disk-rules.ts';
+import { lockRules } from './lock-rules.ts';
 import { nameRules } from './name-rules.ts';
 import { permissionRules } from './permission-rules.ts';
 import type { Facts, Level, Rule } from './rule.ts';
@@ -20,6 +21,7 @@ export const rules: readonly Rule[] = [
   ...diskRules,
   ...accountRules,
   ...nameRules,
+  ...lockRules,
   ...permissionRules,
 ];
 

@@ -123,6 +123,30 @@ export const diskRules: readonly Rule[] = [
             `Disk "${name}" has an active SAS of somebody else. End it first (az disk revoke-access).`,
         ),
   },
+  {
+    id: 'customer-managed-keys',
+    level: 'warning',
+    source: `${compute}/disk-encryption`,
+    look: ({ disks }) =>
+      disks
+        .filter(({ encryptionSetId }) => encryptionSetId !== undefined)
+        .map(
+          ({ name, encryptionSetId = '' }) =>
+            `Disk "${name}" is encrypted with customer-managed keys of "${encryptionSetId}": its temporary snapshot needs the same disk encryption set, in the same region, and its VHD is encrypted with the keys of the storage account instead. Give the account such keys where the VHD needs them.`,
+        ),
+  },
+  {
+    id: 'export-limits',
+    level: 'warning',
+    source: `${compute}/disks-restrict-import-export-overview`,
+    look: ({ disks }) =>
+      disks
+        .filter(({ exportLimits }) => exportLimits.length > 0)
+        .map(
+          ({ name, exportLimits }) =>
+            `Disk "${name}" limits its export (${listOf(exportLimits)}), but its temporary snapshot is open to whoever holds the SAS, from all networks, until the copies are done. Do not capture it where that must not be.`,
+        ),
+  },
 ];
 
 /** The disks that the run would capture, as the VM tells them. */

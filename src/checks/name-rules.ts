@@ -119,14 +119,12 @@ function lookAtExistingBlobs({ survey, inputs, layout }: Facts): readonly string
         `${what} exists. Choose another "blob-name", or set "if-exists" to "skip" or "overwrite".`,
       ];
     }
+    if (blob.copy?.status === 'pending') {
+      return [`${what} is the destination of a pending copy. Wait for its end or abort it first.`];
+    }
     if (inputs.ifExists === 'overwrite') {
       if (blob.isLeased)
         return [`${what} is leased and cannot be overwritten. Break the lease first.`];
-      if (blob.copy?.status === 'pending') {
-        return [
-          `${what} is the destination of a pending copy. Wait for its end or abort it first.`,
-        ];
-      }
       return blob.blobType === 'PageBlob'
         ? []
         : [`${what} is of type "${blob.blobType}", which no VHD can overwrite. Delete it first.`];

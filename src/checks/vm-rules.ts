@@ -96,6 +96,18 @@ export const vmRules: readonly Rule[] = [
         : [],
   },
   {
+    id: 'scale-set',
+    level: 'warning',
+    source:
+      'https://learn.microsoft.com/azure/virtual-machine-scale-sets/virtual-machine-scale-sets-orchestration-modes',
+    look: ({ vm }) =>
+      vm?.scaleSetId === undefined
+        ? []
+        : [
+            `VM "${vm.name}" belongs to scale set "${vm.scaleSetId}", which may replace it while it is captured. Take a VM of its own, or keep the scale set from acting for the run.`,
+          ],
+  },
+  {
     id: 'purchase-plan',
     level: 'warning',
     source: 'https://learn.microsoft.com/azure/batch/batch-sig-images',

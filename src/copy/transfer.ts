@@ -2,7 +2,13 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import type { Blobs } from '../azure/blobs.ts';
 import { describe, explain, type ActionError } from '../errors.ts';
 import type { Lease, Leases } from '../lease.ts';
-import { DISK_METADATA, KEY_METADATA, SNAPSHOT_METADATA, STATE_METADATA } from '../marks.ts';
+import {
+  DISK_METADATA,
+  EXPIRES_METADATA,
+  KEY_METADATA,
+  SNAPSHOT_METADATA,
+  STATE_METADATA,
+} from '../marks.ts';
 import type { PlannedDisk, PlannedReplica } from '../plan.ts';
 import type { Clock, Log } from '../ports.ts';
 import { followCopy, startCopy, type CopyRig } from './copy-blob.ts';
@@ -131,7 +137,8 @@ async function copyReplica(
     await followCopy(url, copyId, copyRig, (bytes) => {
       rig.board.report(url, bytes);
     });
-    const { lengthBytes, etag } = await completeReplica(source, url, rig);
+    const metadata = completeMetadata(source, replica, near, rig);
+    const { lengthBytes, etag } = await completeReplica(source, url, metadata, rig);
     rig.board.finish(url);
     const seconds = (rig.clock.now() - startedAt) / 1000;
     const outcome = { kind: 'copied', replica, etag, lengthBytes, copyId, seconds } as const;
@@ -156,7 +163,7 @@ async function startReplica(
   near: string | undefined,
   rig: CopyingRig,
 ): Promise<string> {
-  const request = { destination: url, metadata: metadataOf(source, 'copying', rig.runKey) };
+  const request = { destination: url, metadata: copyingMetadata(source, near, rig) };
   if (near !== undefined) {
     try {
       return await startCopy({ ...request, source: near }, copyRigOf(source, near, rig));
@@ -172,10 +179,10 @@ async function startReplica(
 async function completeReplica(
   source: Source,
   url: string,
+  metadata: Readonly<Record<string, string>>,
   rig: CopyingRig,
 ): Promise<{ readonly lengthBytes: number; readonly etag: string }> {
   const verified = await verifyReplica(rig.blobs, url, source.disk, source.footer, rig.signal);
-  const metadata = metadataOf(source, 'complete', rig.runKey);
   try {
     const etag = await rig.blobs.setMetadata(url, metadata, rig.signal);
     return { lengthBytes: verified.lengthBytes, etag };
@@ -199,11 +206,12 @@ async function swapIn(
     rig.signal.throwIfAborted();
     amend(draft, { swap: { url: replica.url, etag } }, rig);
     const copyRig = copyRigOf(source, draftUrl, rig);
-    const metadata = metadataOf(source, 'copying', rig.runKey);
+    const metadata = copyingMetadata(source, draftUrl, rig);
     const request = { source: draftUrl, destination: replica.url, metadata, overwriteEtag: etag };
     const copyId = await startCopy(request, copyRig);
     await followCopy(replica.url, copyId, copyRig, () => undefined);
-    const completed = await completeReplica(source, replica.url, rig);
+    const done = metadataOf(source, 'complete', rig.runKey);
+    const completed = await completeReplica(source, replica.url, done, rig);
     await rig.leases.release(draft.lease);
     return { ...outcome, copyId, etag: completed.etag };
   } catch (error) {
@@ -242,6 +250,32 @@ function metadataOf(
     [DISK_METADATA]: source.disk.label,
     [SNAPSHOT_METADATA]: source.snapshotUniqueId,
   };
+}
+
+/** As long as this run may still follow the copy, a sweep leaves the blob alone. */
+function copyingMetadata(
+  source: Source,
+  near: string | undefined,
+  rig: CopyingRig,
+): Readonly<Record<string, string>> {
+  const expires = Math.max(source.endsAt, copyRigOf(source, near, rig).deadlineMs);
+  return {
+    ...metadataOf(source, 'copying', rig.runKey),
+    [EXPIRES_METADATA]: new Date(expires).toISOString(),
+  };
+}
+
+/** A draft is temporary also when it is complete. */
+function completeMetadata(
+  source: Source,
+  replica: PlannedReplica,
+  near: string | undefined,
+  rig: CopyingRig,
+): Readonly<Record<string, string>> {
+  const metadata = metadataOf(source, 'complete', rig.runKey);
+  return replica.overwrite === undefined
+    ? metadata
+    : { ...copyingMetadata(source, near, rig), ...metadata };
 }
 
 function targetOf(replica: PlannedReplica): string {

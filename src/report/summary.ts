@@ -143,7 +143,7 @@ function renderNext(result: Result): readonly string[] {
 }
 
 /** Keeps a text from breaking out of its table cell or becoming markup, and from filling the summary. */
-function escape(text: string): string {
+export function escape(text: string): string {
   const short = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
   return short
     .replace(/[|<>`[\]!*]/g, (character) => `&#${character.charCodeAt(0)};`)

@@ -44,11 +44,15 @@ export function replicaRows({ plan, capture }: Result): readonly ReplicaRow[] {
 /** The rows as lines of equal columns, for the log. */
 export function renderTable(rows: readonly ReplicaRow[]): readonly string[] {
   const columns = ['disk', 'replica', 'account', 'blob', 'size', 'time', 'rate', 'result'] as const;
-  const lines = [
+  return alignColumns([
     columns.map((column) => column.toUpperCase()),
     ...rows.map((row) => columns.map((column) => row[column])),
-  ];
-  const widths = columns.map((_, index) =>
+  ]);
+}
+
+/** Lines of cells, filled up so that their columns are even. */
+export function alignColumns(lines: readonly (readonly string[])[]): readonly string[] {
+  const widths = (lines[0] ?? []).map((_, index) =>
     Math.max(...lines.map((line) => line[index]?.length ?? 0)),
   );
   return lines.map((line) =>

@@ -1,0 +1,291 @@
+import type { ChildProcess } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { FaultRule, Scenario } from '../../local-azure/scenario.ts';
+import { runPhase, type PhaseResult, type Step } from '../../local-runner/run-action.ts';
+import { changesIn, runAction, usualInputs } from '../support/action.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { buildScenario, CLIENT_SECRET, SUBSCRIPTION, TENANT } from '../support/scenario.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const support = (name: string): string =>
+  `--import=${fileURLToPath(new URL(`../support/${name}`, import.meta.url))}`;
+const SWEEPER = 'cccccccc-dddd-eeee-ffff-000000000000';
+const SWEEPER_SECRET = `${CLIENT_SECRET}-of-the-sweep`;
+const images = `/subscriptions/${SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute`;
+const blobs = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs';
+
+/** The usual scenario with a snapshot and a blob of somebody else, and an identity with the rights that the docs name. */
+function sceneWithOthers(): Scenario {
+  const usual = buildScenario({
+    accounts: [
+      {
+        resourceGroup: 'images',
+        name: 'imageswe1',
+        containers: [
+          {
+            name: 'vhds',
+            blobs: [
+              {
+                name: 'foreign.vhd',
+                type: 'PageBlob',
+                metadata: { vmtovhd_state: 'copying' },
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  });
+  const actions = [
+    'Microsoft.Compute/snapshots/read',
+    'Microsoft.Compute/snapshots/delete',
+    'Microsoft.Compute/snapshots/endGetAccess/action',
+    'Microsoft.Compute/locations/diskOperations/read',
+    'Microsoft.Storage/storageAccounts/read',
+  ];
+  const dataActions = [`${blobs}/read`, `${blobs}/delete`, `${blobs}/write`];
+  const sweeper = {
+    name: 'sweeper',
+    clientId: SWEEPER,
+    clientSecret: SWEEPER_SECRET,
+    roleAssignments: [{ role: { actions, dataActions } }],
+  };
+  return {
+    ...usual,
+    snapshots: [
+      { resourceGroup: 'images', name: 'foreign', sourceDiskId: `${images}/disks/builder-os` },
+    ],
+    identities: [...(usual.identities ?? []), sweeper],
+  };
+}
+
+const capture = {
+  generalize: 'none',
+  'source-power': 'keep',
+  'data-disks': 'none',
+  'storage-accounts': 'imageswe1',
+  'sas-duration': '3600',
+};
+const stalled = (blob: string): FaultRule => ({
+  match: { method: 'PUT', host: 'blob\\.core', path: `/${blob}\\.vhd$` },
+  times: 0,
+  action: { kind: 'copy', end: 'stalled' },
+});
+
+let azure: LocalAzure;
+
+beforeAll(async () => {
+  azure = await startLocalAzure(sceneWithOthers());
+});
+
+afterAll(async () => {
+  await azure.stop();
+});
+
+/** One run that keeps its snapshot, and three that die: one of them has a SAS of a day, one overwrites. */
+beforeEach(async () => {
+  await azure.reset(sceneWithOthers());
+  const kept = { ...capture, 'blob-name': 'kept-{disk}.vhd', 'keep-snapshots': 'true' };
+  expect((await runAction(azure, kept)).main.exitCode).toBe(0);
+  await azure.setFaults([stalled('(dead|alive)-os'), stalled('kept-os\\.draft-[0-9a-f]*')]);
+  await Promise.all([
+    die({ 'blob-name': 'dead-{disk}.vhd' }, /dead-os/),
+    die({ 'blob-name': 'alive-{disk}.vhd', 'sas-duration': '' }, /alive-os/),
+    die({ 'blob-name': 'kept-{disk}.vhd', 'if-exists': 'overwrite' }, /kept-os\.draft-/),
+  ]);
+});
+
+async function inWorkspace<T>(task: (workspace: string) => Promise<T>): Promise<T> {
+  const workspace = await mkdtemp(join(tmpdir(), 'azure-vm-to-vhd-test-'));
+  try {
+    return await task(workspace);
+  } finally {
+    await rm(workspace, { recursive: true, force: true });
+  }
+}
+
+/** Starts a capture and kills it without post as soon as its copy is under way. */
+async function die(inputs: Readonly<Record<string, string>>, blob: RegExp): Promise<void> {
+  await inWorkspace(async (workspace) => {
+    const { promise: started, resolve: onStart } = Promise.withResolvers<ChildProcess>();
+    const main = runMain({
+      directory: root,
+      workspace,
+      inputs: { ...usualInputs, ...capture, ...inputs },
+      environment: { ...azure.environment, NODE_OPTIONS: support('scaled-clock.ts') },
+      onStart,
+    });
+    const child = await started;
+    while (child.exitCode === null && !(await isPending(blob)));
+    child.kill('SIGKILL');
+    const { exitCode, log } = await main;
+    expect({ exitCode, errors: log.match(/##\[error\].*/g) }).toEqual({
+      exitCode: undefined,
+      errors: null,
+    });
+  });
+}
+
+async function isPending(blob: RegExp): Promise<boolean> {
+  const state = await azure.state();
+  return state.blobs.some(
+    ({ name, metadata }) => blob.test(name) && metadata['vmtovhd_state'] === 'copying',
+  );
+}
+
+function runMain(step: Step): Promise<PhaseResult> {
+  return runPhase(step, 'main', {}, []);
+}
+
+/** Runs the shipped sub-action, two hours later unless it is told otherwise. */
+async function sweep(
+  inputs: Readonly<Record<string, string>> = {},
+  clock = 'later-clock.ts',
+): Promise<
+  PhaseResult & { readonly found: readonly string[]; readonly removed: readonly string[] }
+> {
+  const result = await inWorkspace((workspace) =>
+    runMain({
+      directory: join(root, 'cleanup'),
+      workspace,
+      inputs: {
+        'client-id': SWEEPER,
+        'tenant-id': TENANT,
+        'client-secret': SWEEPER_SECRET,
+        'subscription-id': SUBSCRIPTION,
+        'storage-accounts': 'imageswe1',
+        'older-than': '1',
+        ...inputs,
+      },
+      environment: {
+        ...azure.environment,
+        NODE_OPTIONS: `${support('scaled-clock.ts')} ${support(clock)}`,
+      },
+    }),
+  );
+  const list = (name: string): readonly string[] =>
+    (JSON.parse(result.outputs[name] ?? '[]') as string[]).sort();
+  return { ...result, found: list('found'), removed: list('removed') };
+}
+
+interface Things {
+  readonly snapshots: readonly string[];
+  readonly grants: readonly string[];
+  readonly blobs: readonly string[];
+}
+
+async function things(): Promise<Things> {
+  const state = await azure.state();
+  const ofSnapshots = state.resources['Microsoft.Compute/snapshots'] ?? [];
+  return {
+    snapshots: ofSnapshots.map(({ id }) => id).sort(),
+    grants: state.grants.map(({ resourceId }) => resourceId).sort(),
+    blobs: state.blobs.map(({ url }) => url).sort(),
+  };
+}
+
+/** What the dead runs left, without the one that may still live. */
+async function leftByTheDead(): Promise<readonly string[]> {
+  const state = await azure.state();
+  const left = state.blobs.filter(({ name }) => /^dead-|\.draft-/.test(name));
+  const keys = left.map(({ metadata }) => metadata['vmtovhd_key']);
+  const snapshots = (state.resources['Microsoft.Compute/snapshots'] ?? []).filter(({ id }) =>
+    keys.some((key) => id.endsWith(`-${key ?? 'no key'}`)),
+  );
+  expect([left.length, snapshots.length]).toEqual([2, 2]);
+  return [...snapshots.map(({ id }) => id), ...left.map(({ url }) => url)].sort();
+}
+
+const without = (all: readonly string[], gone: readonly string[]): readonly string[] =>
+  all.filter((one) => !gone.includes(one));
+
+test('by itself it lists what dead runs left, and changes nothing', async () => {
+  const dead = await leftByTheDead();
+  const before = await things();
+  const changes = await changesIn(azure);
+  const run = await sweep();
+  expect(run.log).not.toMatch(/##\[(error|warning)\]/);
+  expect(run.exitCode).toBe(0);
+  expect(run.found).toEqual(dead);
+  expect(run.removed).toEqual([]);
+  expect(await things()).toEqual(before);
+  expect(await changesIn(azure)).toEqual(changes);
+  expect(run.log).toMatch(/snapshot +\S.* +left alone \(kept\) +\/subscriptions\//);
+  expect(run.log).toMatch(/blob +\S.* +left alone \(its run may live until .*\) +https:.*alive-os/);
+  expect(run.log).not.toContain('foreign');
+  expect(run.summary).toContain('**4** found, **0** removed.');
+});
+
+test('told to remove, it takes exactly that away, with no more rights than the docs name', async () => {
+  const dead = await leftByTheDead();
+  const before = await things();
+  const run = await sweep({ remove: 'true' });
+  expect(run.log).not.toMatch(/##\[(error|warning)\]/);
+  expect(run.exitCode).toBe(0);
+  expect(run.found).toEqual(dead);
+  expect(run.removed).toEqual(dead);
+  const after = await things();
+  expect(after).toEqual({
+    snapshots: without(before.snapshots, dead),
+    grants: without(before.grants, dead),
+    blobs: without(before.blobs, dead),
+  });
+  expect([after.snapshots.length, after.grants.length]).toEqual([3, 1]);
+  expect(after.blobs.map((url) => url.split('/').at(-1))).toEqual([
+    'alive-os.vhd',
+    'foreign.vhd',
+    'kept-os.vhd',
+  ]);
+  expect(run.summary).toContain('**4** found, **4** removed.');
+  expect(run.raw).not.toMatch(/[?&]sig=/);
+  expect((await sweep({ remove: 'true' })).found).toEqual([]);
+});
+
+test('what is younger stays', async () => {
+  const before = await things();
+  const run = await sweep({ remove: 'true' }, 'scaled-clock.ts');
+  expect(run.exitCode).toBe(0);
+  expect([run.found, run.removed]).toEqual([[], []]);
+  expect(run.log).toContain('left alone (too young)');
+  expect(await things()).toEqual(before);
+});
+
+test('a resource group narrows it, and without storage accounts blobs stay', async () => {
+  const dead = await leftByTheDead();
+  const only = { 'storage-accounts': '' };
+  expect((await sweep({ ...only, 'resource-group': 'snapshots' })).found).toEqual([]);
+  const { found } = await sweep({ ...only, 'resource-group': 'images' });
+  expect(found).toEqual(dead.filter((one) => one.startsWith('/subscriptions/')));
+});
+
+describe('fails', () => {
+  test('with the az command for what cannot be removed, and removes the rest', async () => {
+    const dead = await leftByTheDead();
+    const [stuck = ''] = dead;
+    await azure.setFaults([
+      {
+        match: { method: 'DELETE', host: '^management', path: stuck },
+        times: 0,
+        action: { kind: 'answer', status: 403, code: 'AuthorizationFailed', message: 'No.' },
+      },
+    ]);
+    const run = await sweep({ remove: 'true' });
+    expect(run.exitCode).toBe(1);
+    expect(run.log).toContain(`az snapshot delete --ids "${stuck}"`);
+    expect(run.log).toMatch(/##\[error\]1 of 4 leftovers could not be removed\./);
+    expect(run.removed).toEqual(without(dead, [stuck]));
+    expect(run.summary).toContain('### Left behind');
+  });
+
+  test('before anything is removed when a storage account is not there', async () => {
+    const before = await things();
+    const run = await sweep({ remove: 'true', 'storage-accounts': 'imageswe1, nosuch' });
+    expect(run.exitCode).toBe(1);
+    expect(run.log).toContain(`has no storage account "nosuch"`);
+    expect(await things()).toEqual(before);
+  });
+});

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { expectNothingLeft, runAction } from '../support/action.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { buildScenario, SUBSCRIPTION } from '../support/scenario.ts';
+
+const group = `/subscriptions/${SUBSCRIPTION}/resourceGroups/images/providers`;
+const diskEncryptionSetId = `${group}/Microsoft.Compute/diskEncryptionSets/keys`;
+const inputs = { 'storage-accounts': 'imageswe1', 'data-disks': 'none' };
+
+let azure: LocalAzure;
+
+beforeAll(async () => {
+  azure = await startLocalAzure(buildScenario());
+});
+
+afterAll(async () => {
+  await azure.stop();
+});
+
+async function warningsOf(scenario: ReturnType<typeof buildScenario>): Promise<readonly string[]> {
+  await azure.reset(scenario);
+  const run = await runAction(azure, inputs);
+  expect(run.main.exitCode).toBe(0);
+  await expectNothingLeft(azure);
+  return run.main.log.split('\n').filter((line) => line.startsWith('##[warning]'));
+}
+
+test('a run whose disk and account are told apart goes on with a warning for each', async () => {
+  const warnings = await warningsOf(
+    buildScenario({
+      accounts: [
+        { resourceGroup: 'images', name: 'imageswe1', sku: 'Premium_LRS', blobSoftDeleteDays: 7 },
+      ],
+      vm: {
+        osDisk: {
+          name: 'builder-os',
+          sizeGiB: 2,
+          properties: {
+            encryption: { type: 'EncryptionAtRestWithCustomerKey', diskEncryptionSetId },
+            networkAccessPolicy: 'DenyAll',
+            publicNetworkAccess: 'Disabled',
+            dataAccessAuthMode: 'AzureActiveDirectory',
+          },
+        },
+      },
+    }),
+  );
+  expect(warnings).toEqual([
+    expect.stringContaining(`customer-managed keys of "${diskEncryptionSetId}"`),
+    expect.stringContaining(
+      'Disk "builder-os" limits its export (networkAccessPolicy DenyAll, publicNetworkAccess Disabled and dataAccessAuthMode AzureActiveDirectory)',
+    ),
+    expect.stringContaining('Storage account "imageswe1" is "Premium_LRS"'),
+    expect.stringContaining('keeps deleted blobs for 7 days (soft delete)'),
+  ]);
+});
+
+test('locks on the account and on other groups are no reason to say anything', async () => {
+  const account = `${group}/Microsoft.Storage/storageAccounts/imageswe1`;
+  const other = `/subscriptions/${SUBSCRIPTION}/resourceGroups/snapshots`;
+  const locks = [
+    { scope: account, level: 'ReadOnly' as const },
+    { scope: account, level: 'CanNotDelete' as const },
+    { scope: other, level: 'ReadOnly' as const },
+  ];
+  expect(await warningsOf(buildScenario({ scenario: { locks } }))).toEqual([]);
+});

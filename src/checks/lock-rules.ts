@@ -1,0 +1,85 @@
+import { listOf } from '../errors.ts';
+import type { Lock } from '../facts.ts';
+import { isComplete, planPower } from '../plan.ts';
+import { isAtOrUnder, requireResourceId, resourceGroupId, sameResource } from '../resource-id.ts';
+import { foundBlobs, type Survey } from '../survey.ts';
+import { reasonOf } from './lookups.ts';
+import type { Facts, Rule } from './rule.ts';
+
+const locking =
+  'https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources';
+
+/** Rules on locks. Those on storage accounts have none: they do not reach blobs. */
+export const lockRules: readonly Rule[] = [
+  { id: 'lock-on-vm', level: 'refusal', source: locking, look: lookAtVmLocks },
+  { id: 'lock-on-snapshots', level: 'refusal', source: locking, look: lookAtSnapshotLocks },
+  {
+    id: 'locks-unknown',
+    level: 'warning',
+    source: 'https://learn.microsoft.com/rest/api/resources/management-locks/list-by-scope',
+    look: ({ survey, vm }) =>
+      [...survey.locks].flatMap(([scope, locks]) =>
+        vm !== undefined && locks.kind === 'failed'
+          ? [
+              `The locks on "${scope}" cannot be read, so they were not checked beforehand: ${reasonOf(locks)}. Grant the identity "Microsoft.Authorization/locks/read" (docs/permissions.md).`,
+            ]
+          : [],
+      ),
+  },
+];
+
+/** ReadOnly forbids what is done by POST: stopping, deallocating, generalizing and starting. */
+function lookAtVmLocks({ survey, inputs, layout, vm }: Facts): readonly string[] {
+  if (vm === undefined || isComplete(inputs, layout, foundBlobs(survey.blobs))) return [];
+  const power = planPower(inputs, vm);
+  const steps = [
+    ...(power.powerOff ? ['stopped'] : []),
+    ...(power.deallocate ? ['deallocated'] : []),
+    ...(power.generalize ? ['marked generalized'] : []),
+    ...(power.restart ? ['started again'] : []),
+  ];
+  if (steps.length === 0) return [];
+  return locksOn(vm.id, survey)
+    .filter(({ level }) => level === 'ReadOnly')
+    .map(
+      (lock) =>
+        `${nameLock(lock)} keeps VM "${vm.name}" from being ${listOf(steps)}. Remove it for the run (az lock delete).`,
+    );
+}
+
+/** ReadOnly forbids to make snapshots, CanNotDelete to delete them afterwards. */
+function lookAtSnapshotLocks({ survey, inputs, layout }: Facts): readonly string[] {
+  const [disk] = layout.disks;
+  if (disk === undefined || isComplete(inputs, layout, foundBlobs(survey.blobs))) return [];
+  const place = requireResourceId(disk.snapshotId);
+  const group = resourceGroupId(place);
+  return locksOn(group, survey)
+    .filter(({ level }) => level === 'ReadOnly' || !inputs.keepSnapshots)
+    .map((lock) => {
+      const end = lock.level === 'ReadOnly' ? 'made' : 'deleted afterwards';
+      return `${nameLock(lock)} keeps snapshots in resource group "${place.resourceGroup}" from being ${end}. ${remedyFor(lock, group)}`;
+    });
+}
+
+function remedyFor({ scope, level }: Lock, group: string): string {
+  const ways = [
+    ...(sameResource(scope, group)
+      ? ['name a group without a lock in "snapshot-resource-group"']
+      : []),
+    ...(level === 'ReadOnly' ? [] : ['set "keep-snapshots: true"']),
+  ];
+  return ['Remove it for the run (az lock delete)', ...ways].join(', or ') + '.';
+}
+
+/** A lock holds for everything below it, and may be in the answers of several scopes. */
+function locksOn(id: string, { locks }: Survey): readonly Lock[] {
+  const found = [...locks.values()].flatMap((lookup) =>
+    lookup.kind === 'found' ? lookup.value : [],
+  );
+  const holding = found.filter(({ scope }) => isAtOrUnder(id, scope));
+  return [...new Map(holding.map((lock) => [nameLock(lock).toLowerCase(), lock])).values()];
+}
+
+function nameLock({ name, level, scope }: Lock): string {
+  return `Lock "${name}" (${level}) on "${scope}"`;
+}

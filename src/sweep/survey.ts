@@ -1,0 +1,84 @@
+import type { Azure } from '../azure/session.ts';
+import { each } from '../concurrency.ts';
+import { ActionError, explain, listOf } from '../errors.ts';
+import type { ListedBlob, ListedSnapshot, StorageAccount } from '../facts.ts';
+import { parseResourceId } from '../resource-id.ts';
+import type { SweepInputs } from './inputs.ts';
+
+/** Everything that is there, marked or not. */
+export interface Surroundings {
+  readonly snapshots: readonly ListedSnapshot[];
+  readonly blobs: readonly ListedBlob[];
+}
+
+/** The part of Azure that is looked at. */
+type Sight = Pick<Azure, 'compute' | 'blobs' | 'accounts'>;
+
+/** Lists the snapshots and blobs that the sweep has to judge. Changes nothing; throws when a list cannot be had. */
+export async function lookAround(
+  inputs: SweepInputs,
+  azure: Sight,
+  signal: AbortSignal,
+): Promise<Surroundings> {
+  const accounts = await findAccounts(inputs, azure, signal);
+  const snapshots = await listSnapshots(inputs, azure, signal);
+  const blobs = await each(accounts, signal, (account, linked) =>
+    listBlobs(account, inputs.container, azure, linked),
+  );
+  return { snapshots, blobs: blobs.flat() };
+}
+
+async function listSnapshots(
+  { subscriptionId, resourceGroup }: SweepInputs,
+  { compute }: Sight,
+  signal: AbortSignal,
+): Promise<readonly ListedSnapshot[]> {
+  try {
+    return await compute.listSnapshots(subscriptionId, resourceGroup, signal);
+  } catch (error) {
+    const where =
+      resourceGroup === undefined
+        ? `subscription "${subscriptionId}"`
+        : `resource group "${resourceGroup}" of subscription "${subscriptionId}"`;
+    throw explain(`Could not list the snapshots of ${where}`, error);
+  }
+}
+
+async function listBlobs(
+  { name, blobEndpoint }: StorageAccount,
+  container: string,
+  { blobs }: Sight,
+  signal: AbortSignal,
+): Promise<readonly ListedBlob[]> {
+  try {
+    return await blobs.listBlobs(blobEndpoint, container, signal);
+  } catch (error) {
+    const what = `container "${container}" in storage account "${name}"`;
+    throw explain(`Could not list the blobs of ${what}`, error);
+  }
+}
+
+/** Names are looked up in one list of the subscription; IDs are read one by one. */
+async function findAccounts(
+  { subscriptionId, storageAccounts }: SweepInputs,
+  { accounts }: Sight,
+  signal: AbortSignal,
+): Promise<readonly StorageAccount[]> {
+  const ids = storageAccounts.filter((asked) => parseResourceId(asked) !== undefined);
+  const names = storageAccounts.filter((asked) => !ids.includes(asked));
+  try {
+    const byId = await each(ids, signal, (id, linked) => accounts.get(id, linked));
+    const all = names.length === 0 ? [] : await accounts.list(subscriptionId, signal);
+    const missing = names.filter((asked) => !all.some(({ name }) => name === asked));
+    if (missing.length > 0) {
+      const quoted = listOf(missing.map((name) => `"${name}"`));
+      throw new ActionError(
+        'input',
+        `Subscription "${subscriptionId}" has no storage account ${quoted}, or it is not to be seen. Correct "storage-accounts", or give resource IDs.`,
+      );
+    }
+    return [...byId, ...all.filter(({ name }) => names.includes(name))];
+  } catch (error) {
+    throw explain('Could not look up the storage accounts', error);
+  }
+}
