@@ -241,6 +241,10 @@ describe('VHD file', () => {
     }
   })();
 
+  if (process.env['CI_TOOLS'] === 'required' && !hasQemu) {
+    throw new Error('CI_TOOLS=required, but qemu-img is not installed.');
+  }
+
   (hasQemu ? test : test.skip)('is a VHD to qemu-img too', async () => {
     const vhd = await writeVhd('qemu.vhd');
     const info = execFileSync('qemu-img', ['info', '-f', 'vpc', '--output', 'json', vhd]);
