@@ -9,8 +9,11 @@ const pure = [
   'src/{permissions,rights}.ts',
   'src/{vhd,marks}.ts',
   'src/blob-name.ts',
-  'src/copy/progress.ts',
-  'src/report/{outputs,summary,manifest,table,plan,result}.ts',
+  'src/earlier.ts',
+  'src/copy/{progress,outcome,pieces,ranges,crc64,read-back,sidecar,page-check}.ts',
+  'src/copy/{piece-checksums,piece-failure,lane,followers,window}.ts',
+  'src/copy/schedule/*.ts',
+  'src/report/{outputs,summary,manifest,table,plan,result,copies}.ts',
   'src/sweep/{decide,report}.ts',
 ];
 

@@ -1,11 +1,15 @@
+import type { SnapshotRequest } from './azure/compute.ts';
 import type { Azure } from './azure/session.ts';
 import { isConflict, untilFree } from './busy.ts';
 import { each, together } from './concurrency.ts';
-import { transfer, type Outcome, type Source } from './copy/transfer.ts';
+import { DiskExport, type ExportRig } from './copy/disk-export.ts';
+import type { DiskSource } from './copy/disk-source.ts';
+import type { Outcome, Traffic } from './copy/outcome.ts';
+import { transfer } from './copy/transfer.ts';
 import { verifyReplica, verifySource } from './copy/verify.ts';
 import { explain } from './errors.ts';
 import type { Snapshot } from './facts.ts';
-import type { Lease, Leases } from './lease.ts';
+import { closeInOrder, type Lease, type Leases } from './lease.ts';
 import type { DiskKey, Plan, PlannedDisk } from './plan.ts';
 import type { Clock, Log } from './ports.ts';
 import { requireResourceId } from './resource-id.ts';
@@ -13,18 +17,22 @@ import type { Timeline } from './timeline.ts';
 
 /** What the sequence works with. */
 export interface Rig {
-  readonly azure: Pick<Azure, 'compute' | 'blobs'>;
+  readonly azure: Pick<Azure, 'compute' | 'blobs' | 'pages' | 'blobCalls'>;
   readonly leases: Leases;
   readonly log: Log;
   readonly clock: Clock;
   readonly timeline: Timeline;
   readonly signal: AbortSignal;
+  /** From 0 up to 1. */
+  readonly random: () => number;
 }
 
 /** What has come of a capture so far. Failed replicas are among the outcomes; the others are right and stay. */
 export interface Capture {
   readonly snapshots: { readonly disk: PlannedDisk; readonly snapshot: Snapshot }[];
   readonly outcomes: Outcome[];
+  /** Once the copies have ended. */
+  traffic: Traffic | undefined;
 }
 
 /**
@@ -41,6 +49,9 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
   const { leases, timeline, signal } = rig;
   await using _ = leases;
   await using source = new SourceVm(plan, rig);
+  if (plan.leftovers.length > 0) {
+    await timeline.phase('Remove what an earlier attempt left', () => removeLeftovers(plan, rig));
+  }
   await timeline.phase('Create containers', () => createContainers(plan, rig));
   if (plan.power.powerOff) await timeline.phase('Stop the VM', () => source.stop());
   const snapshots = await timeline.phase('Take snapshots', () => takeSnapshots(plan, source, rig));
@@ -49,18 +60,46 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
     together(
       signal,
       (linked) => source.settle(linked),
-      (linked) => copyDisks(plan, snapshots, { ...rig, signal: linked }, captured.outcomes),
+      async (linked) => {
+        await copyDisks(plan, snapshots, { ...rig, signal: linked }, captured);
+        if (isComplete(captured)) await closeSources(plan, snapshots, rig);
+      },
     ),
   );
-  const succeeded = captured.outcomes.every(({ kind }) => kind === 'copied');
-  if (plan.keepSnapshots && succeeded) for (const { lease } of snapshots) leases.keep(lease);
+  if (plan.keepSnapshots && isComplete(captured)) {
+    for (const { lease } of snapshots) leases.keep(lease);
+  }
   await timeline.phase('Close', () => leases[Symbol.asyncDispose]());
+}
+
+function isComplete({ outcomes }: Capture): boolean {
+  return outcomes.every(({ kind }) => kind !== 'failed');
+}
+
+/** When everything is copied, nothing that was read from is needed any more, however long the VM still takes. */
+async function closeSources(
+  plan: Plan,
+  snapshots: readonly TakenSnapshot[],
+  { leases, timeline }: Rig,
+): Promise<void> {
+  const kept = new Set<Lease>(plan.keepSnapshots ? snapshots.map(({ lease }) => lease) : []);
+  await timeline.aside('Close the snapshots', () =>
+    leases.closeAll((lease) => lease.kind !== 'stopped-vm' && !kept.has(lease)),
+  );
 }
 
 interface TakenSnapshot {
   readonly disk: PlannedDisk;
   readonly snapshot: Snapshot;
   readonly lease: Lease;
+}
+
+/** Closing them is all that they are held for. */
+async function removeLeftovers(plan: Plan, { leases, log }: Rig): Promise<void> {
+  if (plan.earlier !== undefined) log.info(plan.earlier);
+  await closeInOrder(plan.leftovers, async (lease) => {
+    await leases.hold(lease, () => leases.release(lease));
+  });
 }
 
 async function createContainers(plan: Plan, { azure, log, signal }: Rig): Promise<void> {
@@ -83,16 +122,22 @@ async function takeSnapshots(
 ): Promise<readonly TakenSnapshot[]> {
   return each(plan.disks, signal, async (disk, linked) => {
     const name = requireResourceId(disk.snapshotId).name;
-    const lease: Lease = { kind: 'snapshot', id: disk.snapshotId, key: plan.run.key };
-    const request = {
+    const lease: Lease = {
+      kind: 'snapshot',
       id: disk.snapshotId,
-      diskId: disk.diskId,
-      location: disk.location,
-      sku: plan.snapshotSku,
-      tags: { ...plan.tags, 'vm-to-vhd-disk': disk.label },
+      key: plan.run.key,
+      ...(plan.keepPartial && { stays: true }),
     };
+    const request = snapshotRequest(plan, disk, disk.snapshotId);
     const create = (): Promise<Snapshot> => azure.compute.createSnapshot(request, linked);
     try {
+      if (disk.kept !== undefined) {
+        const snapshot = await leases.hold(lease, () =>
+          azure.compute.tagSnapshot(request.id, request.tags, linked),
+        );
+        log.info(`Snapshot "${name}" of an earlier attempt is taken up.`);
+        return { disk, snapshot, lease };
+      }
       const snapshot = await leases.hold(lease, () =>
         create().catch(async (error: unknown) => {
           if (!isConflict(error) || !plan.power.deallocate) throw error;
@@ -108,68 +153,95 @@ async function takeSnapshots(
   });
 }
 
+function snapshotRequest(plan: Plan, disk: PlannedDisk, id: string): SnapshotRequest {
+  return {
+    id,
+    diskId: disk.diskId,
+    location: disk.location,
+    sku: plan.snapshotSku,
+    tags: tagsOf(plan, disk),
+  };
+}
+
+function tagsOf(plan: Plan, disk: PlannedDisk): Readonly<Record<string, string>> {
+  return { ...plan.tags, 'vm-to-vhd-disk': disk.label };
+}
+
 async function copyDisks(
   plan: Plan,
   snapshots: readonly TakenSnapshot[],
   rig: Rig,
-  outcomes: Outcome[],
+  captured: Capture,
 ): Promise<void> {
   const { azure, timeline, signal } = rig;
-  const sources = await timeline.aside('Grant read access', () =>
-    each(snapshots, signal, (taken, linked) => openSource(plan, taken, { ...rig, signal: linked })),
-  );
-  const copying = { ...rig, blobs: azure.blobs, runKey: plan.run.key };
-  await timeline.aside('Copy the VHDs', () => transfer(sources, copying, outcomes));
+  const ended = new AbortController();
+  const beside = { ...rig, signal: AbortSignal.any([signal, ended.signal]) };
+  const more = new Map(snapshots.map(({ disk }) => [disk, openMore(plan, disk, beside)]));
+  try {
+    const sources = await timeline.aside('Grant read access', () =>
+      each(snapshots, signal, async (taken, linked): Promise<DiskSource> => {
+        const first = await openFirst(plan, taken, { ...rig, signal: linked });
+        return { ...first, more: more.get(taken.disk) ?? [] };
+      }),
+    );
+    const { copyMethod, verify, keepPartial, run } = plan;
+    const copying = { ...rig, ...azure, copyMethod, verify, keepPartial, run, runKey: run.key };
+    captured.traffic = await timeline.aside('Copy the VHDs', () =>
+      transfer(sources, copying, captured.outcomes),
+    );
+  } finally {
+    // What comes after the copies is of no use any more, but it must be there when everything is closed.
+    ended.abort();
+    await Promise.all([...more.values()].flat());
+  }
 }
 
-async function openSource(
+function exportRig(plan: Plan, disk: PlannedDisk, rig: Rig): ExportRig {
+  const { sasDurationInSeconds, run } = plan;
+  const tags = tagsOf(plan, disk);
+  return { ...rig, compute: rig.azure.compute, runKey: run.key, sasDurationInSeconds, tags };
+}
+
+async function openFirst(
   plan: Plan,
   { disk, snapshot }: TakenSnapshot,
-  { azure, leases, log, clock, signal }: Rig,
-): Promise<Source> {
-  const { name } = requireResourceId(disk.snapshotId);
-  const lease: Lease = { kind: 'grant', id: disk.snapshotId, key: plan.run.key };
-  const seconds = plan.sasDurationInSeconds;
-  const endsAt = clock.now() + seconds * 1000;
-  let sas: string;
-  try {
-    sas = await leases.hold(lease, async () =>
-      maskSas(await grantAnew(azure.compute, disk.snapshotId, seconds, { clock, signal }), log),
+  rig: Rig,
+): Promise<Omit<DiskSource, 'more'>> {
+  const first = await DiskExport.open(disk.snapshotId, exportRig(plan, disk, rig));
+  const footer = await verifySource(rig.azure.blobs, first.sas, disk, rig.signal);
+  return { disk, first, snapshotUniqueId: snapshot.uniqueId ?? '', footer };
+}
+
+/** Further snapshots only make it quicker: they come when they come, and are left out when they cannot be had. */
+function openMore(
+  plan: Plan,
+  disk: PlannedDisk,
+  rig: Rig,
+): readonly Promise<DiskExport | undefined>[] {
+  const { azure, leases, log, clock, signal } = rig;
+  const open = async (snapshotId: string): Promise<DiskExport> => {
+    const lease: Lease = { kind: 'snapshot', id: snapshotId, key: plan.run.key };
+    const request = snapshotRequest(plan, disk, snapshotId);
+    signal.throwIfAborted();
+    await leases.hold(lease, () =>
+      untilFree(
+        () => azure.compute.createSnapshot(request, signal),
+        () => Promise.resolve(),
+        { clock, signal },
+      ),
     );
-  } catch (error) {
-    throw explain(`Could not get read access to snapshot "${name}"`, error);
-  }
-  const footer = await verifySource(azure.blobs, sas, disk, signal);
-  const snapshotUniqueId = snapshot.uniqueId ?? '';
-  return { disk, sas, endsAt, snapshotUniqueId, footer };
-}
-
-/**
- * A snapshot that is open already (the answer to a first grant was lost) is closed and opened again: whether Azure
- * gives the same SAS a second time is not documented.
- */
-async function grantAnew(
-  compute: Azure['compute'],
-  snapshotId: string,
-  seconds: number,
-  waiting: { readonly clock: Clock; readonly signal: AbortSignal },
-): Promise<string> {
-  return untilFree(
-    () => compute.grantRead(snapshotId, seconds, waiting.signal),
-    () => compute.revokeAccess(snapshotId, waiting.signal),
-    waiting,
+    signal.throwIfAborted();
+    return DiskExport.open(snapshotId, exportRig(plan, disk, rig));
+  };
+  const others = disk.exports.filter(({ snapshotId }) => snapshotId !== disk.snapshotId);
+  return others.map(({ snapshotId }) =>
+    open(snapshotId).catch((error: unknown) => {
+      const { name } = requireResourceId(snapshotId);
+      const failed = explain(`Could not take snapshot "${name}" of disk "${disk.diskName}"`, error);
+      if (!signal.aborted) log.info(`${failed.message} The other snapshots of the disk serve.`);
+      return undefined;
+    }),
   );
-}
-
-/** Masks a SAS whole, and its signature as it stands in the URL and decoded. */
-function maskSas(sas: string, log: Log): string {
-  log.mask(sas);
-  const raw = /[?&]sig=([^&]+)/.exec(sas)?.[1];
-  if (raw !== undefined) {
-    log.mask(raw);
-    log.mask(decodeURIComponent(raw));
-  }
-  return sas;
 }
 
 /** With `if-exists: skip` and every blob there, the blobs are checked and taken as they are. */

@@ -21,6 +21,10 @@ export interface AzureFailure {
   readonly status: number | undefined;
   /** One line, without request IDs, times and URL queries. */
   readonly message: string;
+  /** What the source of a copy answered, where it was the source that failed. */
+  readonly source: { readonly status: number; readonly code: string | undefined } | undefined;
+  /** How long Azure asked to wait, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
 }
 
 /** How the SDKs word a long-running operation that ended as Failed, with HTTP status 200. */
@@ -34,7 +38,27 @@ export function azureFailure(error: unknown): AzureFailure {
   const [, operationCode, operationMessage] = operationFailure.exec(whole) ?? [];
   const code = text(details['errorCode']) ?? text(fields['code']) ?? text(details['code']);
   const status = typeof fields['statusCode'] === 'number' ? fields['statusCode'] : undefined;
-  return { code: code ?? operationCode, status, message: operationMessage ?? whole };
+  const header = headersOf(fields['response']);
+  const sourceStatus = Number(header('x-ms-copy-source-status-code') ?? NaN);
+  const retryAfterSeconds = Number(header('retry-after') ?? NaN);
+  return {
+    code: code ?? operationCode,
+    status,
+    message: operationMessage ?? whole,
+    source: Number.isInteger(sourceStatus)
+      ? { status: sourceStatus, code: header('x-ms-copy-source-error-code') }
+      : undefined,
+    retryAfterMs: retryAfterSeconds >= 0 ? retryAfterSeconds * 1000 : undefined,
+  };
+}
+
+/** Reads a header of a response, in whichever form the SDK keeps it. */
+function headersOf(response: unknown): (name: string) => string | undefined {
+  const headers = isRecord(response) ? response['headers'] : undefined;
+  return (name) => {
+    if (!isRecord(headers) || typeof headers['get'] !== 'function') return undefined;
+    return text((headers as { get: (name: string) => unknown }).get(name));
+  };
 }
 
 /**
@@ -66,7 +90,7 @@ export function describe(error: unknown): string {
     return `${describe(error.suppressed)} (then, while closing: ${describe(error.error)})`;
   }
   if (error instanceof AggregateError) {
-    return error.errors.map((inner) => describe(inner)).join(' ');
+    return [...new Set(error.errors.map((inner) => describe(inner)))].join(' ');
   }
   if (error instanceof ActionError) return redact(error.message);
   const { code, message } = azureFailure(error);

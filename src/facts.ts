@@ -72,6 +72,8 @@ export interface ListedSnapshot extends Snapshot {
   readonly timeCreated: string | undefined;
   /** `ActiveSAS` while it is open for reading. */
   readonly diskState: string | undefined;
+  /** The disk that it was taken of. */
+  readonly sourceId: string | undefined;
 }
 
 export interface StorageAccount {
@@ -146,4 +148,10 @@ export interface CopyState {
   readonly status: string;
   readonly description: string | undefined;
   readonly copiedBytes: number;
+}
+
+/** Bytes of a disk's export or of a page blob. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
 }

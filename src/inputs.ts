@@ -26,6 +26,8 @@ export type Generalize = (typeof generalizeModes)[number];
 export type SourcePower = (typeof sourcePowers)[number];
 export type IfExists = (typeof ifExistsModes)[number];
 export type SnapshotSku = (typeof snapshotSkus)[number];
+export type CopyMethod = (typeof copyMethods)[number];
+export type Verify = (typeof verifyModes)[number];
 
 /** What identifies a resource in a subscription. */
 export interface ResourceTarget {
@@ -60,6 +62,12 @@ export interface Inputs extends SignInInputs {
   /** Undefined: the VM's. */
   readonly snapshotResourceGroup: string | undefined;
   readonly keepSnapshots: boolean;
+  readonly copyMethod: CopyMethod;
+  /** Snapshots of one disk that are read side by side, at most. */
+  readonly maxExports: number;
+  readonly verify: Verify;
+  /** What a failed run leaves half done stays for a re-run. */
+  readonly keepPartial: boolean;
   readonly tags: Readonly<Record<string, string>>;
   /** Survey, checks and plan; nothing is changed. */
   readonly planOnly: boolean;
@@ -73,12 +81,16 @@ export type Copies =
 /** Longest time that a disk or snapshot SAS may live: https://learn.microsoft.com/azure/virtual-machines/disks-sas-change */
 export const MAX_SAS_DURATION_SECONDS = 5_184_000;
 export const MAX_REPLICAS = 1000;
+const MAX_EXPORTS = 50;
+const DEFAULT_EXPORTS = 10;
 
 const environmentNames = ['AzureCloud', 'AzureUSGovernment', 'AzureChinaCloud'] as const;
 const generalizeModes = ['mark', 'none'] as const;
 const sourcePowers = ['deallocate', 'keep', 'restart'] as const;
 const ifExistsModes = ['fail', 'skip', 'overwrite'] as const;
 const snapshotSkus = ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS'] as const;
+const copyMethods = ['auto', 'page-ranges', 'copy-blob'] as const;
+const verifyModes = ['checksums', 'full'] as const;
 const placeholders = ['vm', 'run', 'disk', 'replica', 'account'];
 /** Snapshots take 50 tags; seven are this action's own: https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources */
 const MAX_TAGS = 43;
@@ -110,6 +122,10 @@ export function readInputs(read: ReadInput): Inputs {
     snapshotSku: reader.choice('snapshot-sku', snapshotSkus, 'Standard_LRS'),
     snapshotResourceGroup: resourceGroup(reader, 'snapshot-resource-group'),
     keepSnapshots: reader.boolean('keep-snapshots'),
+    copyMethod: reader.choice('copy-method', copyMethods, 'auto'),
+    maxExports: reader.integer('max-exports', 1, MAX_EXPORTS) ?? DEFAULT_EXPORTS,
+    verify: reader.choice('verify', verifyModes, 'checksums'),
+    keepPartial: reader.boolean('keep-partial'),
     tags: tags(reader),
     planOnly: reader.boolean('plan-only'),
   };

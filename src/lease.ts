@@ -4,12 +4,20 @@ import type { Log } from './ports.ts';
 
 /** Something temporary that must be closed again. Plain data, without secrets: it goes into the journal. */
 export type Lease =
-  | { readonly kind: 'snapshot'; readonly id: string; readonly key: string }
+  | {
+      readonly kind: 'snapshot';
+      readonly id: string;
+      readonly key: string;
+      /** A run that fails leaves it for its re-run, and for the sweep after its expiry. */
+      readonly stays?: true;
+    }
   | { readonly kind: 'grant'; readonly id: string; readonly key: string }
   | {
       readonly kind: 'blob';
       readonly url: string;
       readonly key: string;
+      /** As for a snapshot. */
+      readonly stays?: true;
       /** Of the Copy Blob that makes it, once it is known. */
       readonly copyId?: string;
       /** A finished draft, which is put in the place of this blob; until that is done, it is all there is. */
@@ -31,7 +39,7 @@ export interface Leak {
 /** How long the closing of one lease may take, in milliseconds. It runs on a signal of its own: a cancelled run closes too. */
 const RELEASE_TIMEOUT_MS = 5 * 60_000;
 
-/** The leases of a run, newest last. Disposal closes what is still held, newest first, and never throws. */
+/** The leases of a run. Disposal closes what is still held, in the order of its kinds, and never throws. */
 export class Leases implements AsyncDisposable {
   readonly #held: Lease[] = [];
   readonly #leaks: Leak[] = [];
@@ -79,13 +87,17 @@ export class Leases implements AsyncDisposable {
     if (this.#take(lease)) this.#note(lease);
   }
 
-  /** Leases of one kind in a row are closed together, those acquired before them afterwards. */
   async [Symbol.asyncDispose](): Promise<void> {
-    while (this.#held.length > 0) {
-      const kind = this.#held.at(-1)?.kind;
-      const first = this.#held.findLastIndex((lease) => lease.kind !== kind) + 1;
-      await Promise.all(this.#held.slice(first).map((lease) => this.release(lease)));
+    for (const lease of this.#held.filter(staysOpen)) {
+      this.#log.info(`Kept for a re-run: ${nameOf(lease)}.`);
+      this.keep(lease);
     }
+    await this.closeAll();
+  }
+
+  /** Closes what is still held, also what a run that failed would leave. Never throws. */
+  async closeAll(isMeant: (lease: Lease) => boolean = () => true): Promise<void> {
+    await closeInOrder(this.#held.filter(isMeant), (lease) => this.release(lease));
   }
 
   /** A journal that cannot be written any more (a full disk) makes the post step look again at what is closed. */
@@ -120,6 +132,31 @@ export async function closeLease(
   } catch (error) {
     return { lease, reason: reasonOf(error), command: commandFor(lease) };
   }
+}
+
+/** True for what a run that fails leaves for its re-run. */
+export function staysOpen(lease: Lease): boolean {
+  return 'stays' in lease;
+}
+
+/** Blobs and grants come off before the snapshots that they read from; a VM is started beside them. */
+const closingOrder: readonly (readonly Lease['kind'][][])[] = [
+  [['blob', 'grant'], ['snapshot']],
+  [['stopped-vm']],
+];
+
+/** Closes leases, as many at once as their kinds allow. */
+export async function closeInOrder(
+  leases: readonly Lease[],
+  close: (lease: Lease) => Promise<void>,
+): Promise<void> {
+  await Promise.all(
+    closingOrder.map(async (stages) => {
+      for (const kinds of stages) {
+        await Promise.all(leases.filter(({ kind }) => kinds.includes(kind)).map(close));
+      }
+    }),
+  );
 }
 
 /** One line for a warning. */

@@ -78,8 +78,8 @@ async function execute(
 ): Promise<void> {
   const leases = new Leases(journal, createRelease(azure, systemClock), log);
   progress.leases = leases;
-  progress.capture = { snapshots: [], outcomes: [] };
-  const rig = { azure, leases, log, clock: systemClock, timeline, signal };
+  progress.capture = { snapshots: [], outcomes: [], traffic: undefined };
+  const rig = { azure, leases, log, clock: systemClock, timeline, signal, random: Math.random };
   await capture(plan, rig, progress.capture);
   throwFailures(progress.capture);
 }
@@ -107,6 +107,7 @@ function planFrom(inputs: Inputs, survey: Survey, run: Run): Plan {
   const present = {
     blobs: foundBlobs(survey.blobs),
     containers: foundContainers(survey.containers),
+    snapshots: survey.kept?.kind === 'found' ? survey.kept.value : [],
   };
   return makePlan(inputs, survey.vm.value, survey.layout, present, run);
 }

@@ -12,3 +12,7 @@ export const DISK_METADATA = 'vmtovhd_disk';
 export const EXPIRES_METADATA = 'vmtovhd_expires';
 /** Unique ID of the snapshot that it was copied from. */
 export const SNAPSHOT_METADATA = 'vmtovhd_snapshot';
+/** `owner/repository/run/attempt`: whose it is, also when the run is dead. */
+export const RUN_METADATA = 'vmtovhd_run';
+/** CRC-64 of the whole VHD, where it is known: 16 hex digits. */
+export const CRC64_METADATA = 'vmtovhd_crc64';

@@ -1,6 +1,16 @@
 import { fillBlobName } from './blob-name.ts';
-import type { BlobState, Disk, OsType, StorageAccount, VirtualMachine } from './facts.ts';
-import { MAX_SAS_DURATION_SECONDS, type Inputs } from './inputs.ts';
+import { findEarlier, judgeBlob, type Earlier, type KeptSnapshot } from './earlier.ts';
+import type {
+  BlobState,
+  Disk,
+  ListedSnapshot,
+  OsType,
+  StorageAccount,
+  VirtualMachine,
+} from './facts.ts';
+import { MAX_SAS_DURATION_SECONDS, type CopyMethod, type Inputs, type Verify } from './inputs.ts';
+import { sidecarUrl } from './copy/sidecar.ts';
+import type { Lease } from './lease.ts';
 import { EXPIRES_TAG, KEPT_TAG, KEY_TAG } from './marks.ts';
 import { formatResourceId, requireResourceId } from './resource-id.ts';
 
@@ -64,10 +74,16 @@ export interface PowerPlan {
 export interface PlannedReplica extends Replica {
   /** A blob of this name is there and is overwritten: copied beside it first, then swapped in. */
   readonly overwrite: { readonly etag: string; readonly draftUrl: string } | undefined;
+  /** What an earlier attempt made of it, of the very same snapshot. */
+  readonly earlier: { readonly kind: 'finished' | 'partial'; readonly etag: string } | undefined;
 }
 
 export type PlannedDisk = Omit<DiskLayout, 'replicas'> & {
   readonly replicas: readonly PlannedReplica[];
+  /** Snapshots that are read side by side; the first is the disk's own, without which nothing goes. */
+  readonly exports: readonly { readonly snapshotId: string }[];
+  /** Its snapshot is there: an earlier attempt kept it. */
+  readonly kept: KeptSnapshot | undefined;
 };
 
 export interface Plan {
@@ -78,6 +94,10 @@ export interface Plan {
   readonly osState: 'Generalized' | 'Specialized';
   readonly power: PowerPlan;
   readonly disks: readonly PlannedDisk[];
+  /** What an earlier attempt left, and what becomes of it; undefined when there is nothing. */
+  readonly earlier: string | undefined;
+  /** What an earlier attempt left that is of no use any more: it is removed first. */
+  readonly leftovers: readonly Lease[];
   /** Every blob is there already and `if-exists: skip` takes them as they are: nothing is to do. */
   readonly isDone: boolean;
   /** Containers that are made first. */
@@ -87,6 +107,9 @@ export interface Plan {
   }[];
   readonly snapshotSku: string;
   readonly keepSnapshots: boolean;
+  readonly keepPartial: boolean;
+  readonly copyMethod: CopyMethod;
+  readonly verify: Verify;
   readonly sasDurationInSeconds: number;
   /** On every resource that is made. */
   readonly tags: Readonly<Record<string, string>>;
@@ -99,8 +122,12 @@ export interface Expected {
   readonly seconds: number;
   /** Calls to the resource manager that change something. */
   readonly changes: number;
-  /** Copy Blob operations. */
+  /** VHDs that are written, drafts of those that overwrite included. */
   readonly copies: number;
+  /** Snapshots that are read. */
+  readonly exports: number;
+  /** Calls to the blob service. */
+  readonly transactions: number;
 }
 
 /** One VHD serves so many nodes of a Batch pool: https://learn.microsoft.com/azure/batch/batch-custom-images */
@@ -109,6 +136,8 @@ const nodesPerVhd: Readonly<Record<OsType, number>> = { Linux: 40, Windows: 20 }
 /** Worst rate seen of a Copy Blob between regions, and the target of a single page blob, in bytes a second. */
 const SLOW_COPY_BYTES_PER_SECOND = 7 * 1000 ** 2;
 const PAGE_BLOB_BYTES_PER_SECOND = 60 * 1024 ** 2;
+/** Put Page From URL takes at most 4 MiB: https://learn.microsoft.com/rest/api/storageservices/put-page-from-url */
+const PIECE_BYTES = 4 * 1024 ** 2;
 const DAY_SECONDS = 24 * 3600;
 const MAX_SNAPSHOT_NAME = 80;
 
@@ -252,6 +281,8 @@ export function planPower(inputs: Inputs, vm: VirtualMachine): PowerPlan {
 export interface Present {
   readonly blobs: ReadonlyMap<string, BlobState>;
   readonly containers: ReadonlySet<string>;
+  /** Snapshots that an earlier attempt may have kept. */
+  readonly snapshots: readonly ListedSnapshot[];
 }
 
 /** The plan of a run that passed its checks. */
@@ -259,15 +290,22 @@ export function makePlan(
   inputs: Inputs,
   vm: VirtualMachine,
   layout: Layout,
-  { blobs: existing, containers }: Present,
+  { blobs: existing, containers, snapshots }: Present,
   run: Run,
 ): Plan {
-  const disks = layout.disks.map((disk) => ({
-    ...disk,
-    replicas: disk.replicas.map((replica) => planReplica(replica, existing, run)),
-  }));
   const isDone = isComplete(inputs, layout, existing);
   const power = isDone ? NOTHING : planPower(inputs, vm);
+  const earlier = findEarlier(vm, layout, snapshots, run);
+  const disks = layout.disks.map((disk): PlannedDisk => {
+    const kept = earlier.snapshots.get(disk.key);
+    return {
+      ...disk,
+      snapshotId: kept?.id ?? disk.snapshotId,
+      replicas: disk.replicas.map((replica) => planReplica(replica, existing, kept, run)),
+      exports: kept ? [{ snapshotId: kept.id }] : planExports(inputs, vm, power, disk, run),
+      kept,
+    };
+  });
   const expected = isDone ? NO_WORK : expectWork(disks, power, inputs.keepSnapshots);
   const sasDurationInSeconds = inputs.sasDurationInSeconds ?? defaultSasDuration(expected);
   return {
@@ -277,10 +315,15 @@ export function makePlan(
     osState: inputs.generalize === 'mark' || vm.isGeneralized ? 'Generalized' : 'Specialized',
     power,
     disks,
+    earlier: earlier.reason,
+    leftovers: isDone ? [] : planLeftovers(layout, existing, earlier, run),
     isDone,
     newContainers: isDone ? [] : findNewContainers(disks, containers),
     snapshotSku: inputs.snapshotSku,
     keepSnapshots: inputs.keepSnapshots,
+    keepPartial: inputs.keepPartial,
+    copyMethod: inputs.copyMethod,
+    verify: inputs.verify,
     sasDurationInSeconds,
     tags: {
       ...inputs.tags,
@@ -289,6 +332,29 @@ export function makePlan(
     },
     expected,
   };
+}
+
+/**
+ * One export serves about as much as one VHD takes, so each replica has one of its own, as far as the inputs allow.
+ * Those of a VM that runs on, or runs again soon, would differ from each other.
+ */
+function planExports(
+  inputs: Inputs,
+  vm: VirtualMachine,
+  power: PowerPlan,
+  disk: DiskLayout,
+  run: Run,
+): PlannedDisk['exports'] {
+  const isStill = vm.isGeneralized || inputs.sourcePower === 'deallocate';
+  const isShared = inputs.copyMethod !== 'copy-blob' && isStill && !power.restart;
+  const count = isShared ? Math.min(inputs.maxExports, disk.replicas.length) : 1;
+  const first = requireResourceId(disk.snapshotId);
+  const more = Array.from({ length: count - 1 }, (_, index) => {
+    const label = `${disk.label}-${index + 2}`;
+    const id = { ...first, name: snapshotName(vm.name, label, run.key) };
+    return { snapshotId: formatResourceId(id) };
+  });
+  return [{ snapshotId: disk.snapshotId }, ...more];
 }
 
 /** Tags that tell whose a temporary resource is; nothing without them is ever deleted. */
@@ -318,13 +384,44 @@ function findNewContainers(
 function planReplica(
   replica: Replica,
   existing: ReadonlyMap<string, BlobState>,
+  kept: KeptSnapshot | undefined,
   run: Run,
 ): PlannedReplica {
   const old = existing.get(replica.url);
-  if (old === undefined) return { ...replica, overwrite: undefined };
+  const earlier = old && judgeBlob(old, kept, run);
+  if (earlier?.kind === 'finished' || earlier?.kind === 'partial') {
+    const { kind, etag } = earlier;
+    return { ...replica, overwrite: undefined, earlier: { kind, etag } };
+  }
+  // An unfinished one of an earlier attempt is removed before anything is copied.
+  if (old === undefined || earlier?.isComplete === false) {
+    return { ...replica, overwrite: undefined, earlier: undefined };
+  }
   const draftName = replica.blobName.replace(/\.vhd$/, `.draft-${run.key}.vhd`);
   const draftUrl = `${replica.account.blobEndpoint}/${replica.container}/${encodeURIComponent(draftName)}`;
-  return { ...replica, overwrite: { etag: old.etag, draftUrl } };
+  return { ...replica, overwrite: { etag: old.etag, draftUrl }, earlier: undefined };
+}
+
+/** Unfinished blobs of another snapshot than the one to go on with, and snapshots that nothing goes on with. */
+function planLeftovers(
+  layout: Layout,
+  existing: ReadonlyMap<string, BlobState>,
+  { snapshots, stale }: Earlier,
+  run: Run,
+): readonly Lease[] {
+  const blobs = layout.disks.flatMap((disk) =>
+    disk.replicas.flatMap(({ url }): readonly Lease[] => {
+      const old = existing.get(url);
+      const earlier = old && judgeBlob(old, snapshots.get(disk.key), run);
+      if (earlier?.kind !== 'stale' || earlier.isComplete) return [];
+      const { key } = earlier;
+      return [
+        { kind: 'blob', url, key },
+        { kind: 'blob', url: sidecarUrl(url), key },
+      ];
+    }),
+  );
+  return [...blobs, ...stale.map(({ id, key }): Lease => ({ kind: 'snapshot', id, key }))];
 }
 
 /** Least time that a page blob of this size takes when every page holds data. */
@@ -332,23 +429,43 @@ export function copySeconds(sizeBytes: number): number {
   return Math.ceil(sizeBytes / PAGE_BLOB_BYTES_PER_SECOND);
 }
 
-const NO_WORK: Expected = { bytes: 0, seconds: 0, changes: 0, copies: 0 };
+const NO_WORK: Expected = {
+  bytes: 0,
+  seconds: 0,
+  changes: 0,
+  copies: 0,
+  exports: 0,
+  transactions: 0,
+};
 
 function expectWork(
   disks: readonly PlannedDisk[],
   power: PowerPlan,
   keepSnapshots: boolean,
 ): Expected {
-  const sizes = disks.map((disk) => disk.sizeBytes);
   const copiesOf = ({ replicas }: PlannedDisk): number =>
     replicas.reduce((sum, { overwrite }) => sum + (overwrite === undefined ? 1 : 2), 0);
   const steps = Object.values(power).filter(Boolean).length;
+  const exports = disks.reduce((sum, disk) => sum + disk.exports.length, 0);
   return {
     bytes: disks.reduce((sum, disk) => sum + disk.sizeBytes * copiesOf(disk), 0),
-    seconds: copySeconds(Math.max(0, ...sizes)),
-    changes: steps + disks.length * (keepSnapshots ? 3 : 4),
+    seconds: Math.max(0, ...disks.map(leastSeconds)),
+    changes: steps + exports * 4 - (keepSnapshots ? disks.length : 0),
     copies: disks.reduce((sum, disk) => sum + copiesOf(disk), 0),
+    exports,
+    transactions: disks.reduce((sum, disk) => sum + leastCalls(disk), 0),
   };
+}
+
+/** Where reads and writes share what a blob carries, and every page holds data. */
+function leastSeconds({ sizeBytes, replicas, exports }: PlannedDisk): number {
+  const rounds = (2 * replicas.length) / (replicas.length + exports.length);
+  return Math.ceil(copySeconds(sizeBytes) * Math.max(1, rounds));
+}
+
+/** One call for each piece, and about ten more for each VHD, when every page holds data. */
+function leastCalls({ sizeBytes, replicas }: PlannedDisk): number {
+  return replicas.length * (Math.ceil(sizeBytes / PIECE_BYTES) + 10);
 }
 
 /** Long enough for the slowest copy that was seen, and a day at least: an hour is what loses copies. */

@@ -4,18 +4,19 @@ import { systemClock } from './clock.ts';
 import { describe } from './errors.ts';
 import { readSignIn } from './inputs.ts';
 import { resumeJournal } from './journal.ts';
-import { closeLease, describeLeak, type Lease, type Release } from './lease.ts';
+import {
+  closeInOrder,
+  closeLease,
+  describeLeak,
+  staysOpen,
+  type Lease,
+  type Release,
+} from './lease.ts';
 import { createRelease } from './release.ts';
 import { mintAssertion, workflowLog as log } from './workflow.ts';
 
 /** The server ends everything some minutes after a cancelled job. */
 const POST_TIMEOUT_MS = 4.5 * 60_000;
-
-/** Grants and blobs come off before the snapshots that they read from; a VM is started beside them. */
-const chains: readonly (readonly Lease['kind'][][])[] = [
-  [['blob', 'grant'], ['snapshot']],
-  [['stopped-vm']],
-];
 
 /** The post step: closes what the journal of a main step that did not end still lists. Warns, never fails. */
 export async function runPost(journalPath: string | undefined): Promise<void> {
@@ -24,7 +25,9 @@ export async function runPost(journalPath: string | undefined): Promise<void> {
       log.info('The main step ended before it opened anything.');
       return;
     }
-    const { open, journal } = resumeJournal(journalPath);
+    const { open: left, journal } = resumeJournal(journalPath);
+    const open = left.filter((lease) => !staysOpen(lease));
+    if (open.length < left.length) log.info('What the re-run goes on with is kept.');
     if (open.length === 0) {
       log.info('Nothing is left to close.');
       return;
@@ -43,13 +46,7 @@ export async function runPost(journalPath: string | undefined): Promise<void> {
       if (leak === undefined) journal.close(lease);
       else log.warn(describeLeak(leak));
     };
-    await Promise.all(
-      chains.map(async (stages) => {
-        for (const kinds of stages) {
-          await Promise.all(open.filter(({ kind }) => kinds.includes(kind)).map(close));
-        }
-      }),
-    );
+    await closeInOrder(open, close);
   } catch (error) {
     log.warn(`Could not close what was left open: ${describe(error)}`);
   }

@@ -4,6 +4,7 @@ import type {
   BlobState,
   ContainerState,
   Disk,
+  ListedSnapshot,
   Lock,
   Lookup,
   Permission,
@@ -19,6 +20,8 @@ import { formatResourceId, isAtOrUnder, parseResourceId, resourceGroupId } from 
 
 /** What was looked at before anything is touched. */
 export interface Survey {
+  /** The run that looks. */
+  readonly run: Run;
   readonly vm: Lookup<VirtualMachine>;
   readonly disks: ReadonlyMap<DiskKey, Lookup<Disk>>;
   readonly accounts: readonly {
@@ -37,6 +40,8 @@ export interface Survey {
   readonly blobs: ReadonlyMap<string, Lookup<BlobState>>;
   /** By ID: names that ought to be free. */
   readonly snapshots: ReadonlyMap<string, Lookup<Snapshot>>;
+  /** With `keep-partial`, what is in the snapshots' group: an earlier attempt may have kept some. */
+  readonly kept: Lookup<readonly ListedSnapshot[]> | undefined;
   /** By scope. */
   readonly permissions: ReadonlyMap<string, Lookup<readonly Permission[]>>;
   /** By the scope that was asked for what is on it and above: the VM, and the snapshots' group elsewhere. */
@@ -63,16 +68,17 @@ export async function takeSurvey(
     vm.kind === 'found' ? layOut(inputs, vm.value, foundDisks(disks), used, run) : { disks: [] };
   const needed = vm.kind === 'found' ? requiredPermissions(inputs, vm.value, layout) : [];
   const scopes = new Set(needed.map(({ scope }) => scope));
-  const [destinations, snapshots, permissions] = await Promise.all([
+  const [destinations, snapshots, kept, permissions] = await Promise.all([
     surveyDestinations(inputs, azure, look, { layout, accounts: used, signal }),
     gatherById(
       layout.disks.map(({ snapshotId }) => snapshotId),
       (id) => look(azure.compute.getSnapshot(id, signal)),
     ),
+    surveyKept(inputs, azure, look, run, signal),
     gatherById(scopes, (scope) => look(azure.permissions(scope, signal))),
   ]);
   const looked = { vm, disks, accounts, snapshotGroup, layout, snapshots, permissions, locks };
-  return { ...looked, ...destinations };
+  return { run, kept, ...looked, ...destinations };
 }
 
 /** The disks that were found. */
@@ -168,6 +174,20 @@ async function surveyDestinations(
     ),
   ]);
   return { containers, blobServices, blobs };
+}
+
+/** A first attempt has none before it. */
+async function surveyKept(
+  inputs: Inputs,
+  azure: Azure,
+  look: Look,
+  run: Run,
+  signal: AbortSignal,
+): Promise<Survey['kept']> {
+  if (!inputs.keepPartial || run.attempt === '1') return undefined;
+  const { subscriptionId } = inputs.vm;
+  const group = inputs.snapshotResourceGroup ?? inputs.vm.resourceGroup;
+  return look(azure.compute.listSnapshots(subscriptionId, group, signal));
 }
 
 /** What is above the VM is above the snapshots too when they are in its group. */

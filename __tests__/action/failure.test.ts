@@ -23,11 +23,26 @@ afterAll(async () => {
   await azure.stop();
 });
 
-/** The PUT that starts the copy to a blob. */
+/** Whole VHDs by Copy Blob, whose ends the faults decide. */
+const byCopyBlob = { 'copy-method': 'copy-blob' };
+/** The PUT that starts the Copy Blob to a blob. */
 const copyTo = (blob: string): FaultRule['match'] => ({
   method: 'PUT',
   host: 'blob\\.core',
   path: `/${blob}\\.vhd$`,
+});
+/** The SAS of the snapshots end when the n-th HEAD of a blob comes; the first one is the survey's. */
+const endSas = (blob: string, nth: number, times = 1): FaultRule => ({
+  match: { method: 'HEAD', host: 'blob\\.core', path: `${blob}\\.vhd$` },
+  nth,
+  times,
+  action: { kind: 'end-sas' },
+});
+/** No piece of a blob ever lands, and none is refused. */
+const hangPieces = (blob: string): FaultRule => ({
+  match: { method: 'PUT', host: 'blob\\.core', path: `/${blob}\\.vhd\\?comp=page$` },
+  times: 0,
+  action: { kind: 'hang' },
 });
 /** The service does what it is asked, and the answer is lost. */
 const lostAnswer = { kind: 'drop', afterBytes: 0 } as const;
@@ -58,28 +73,25 @@ describe('fails with the step, the reason and the remedy, and leaves nothing beh
     {
       name: 'when a copy fails',
       faults: [{ match: copyTo('.*-os-1'), action: { kind: 'copy', end: 'failed' } }],
+      inputs: byCopyBlob,
       says: ['The copy to blob "https://imageswe1', 'os-1.vhd" failed: 500 InternalServerError'],
     },
     {
       name: 'when a copy is aborted',
       faults: [{ match: copyTo('.*-os-1'), action: { kind: 'copy', end: 'aborted' } }],
+      inputs: byCopyBlob,
       says: ['os-1.vhd" was aborted by somebody else'],
     },
     {
       name: 'when the blob of a copy vanishes',
       faults: [{ match: copyTo('.*-os-1'), action: { kind: 'copy', end: 'vanished' } }],
+      inputs: byCopyBlob,
       says: ['os-1.vhd" vanished: the blob was deleted while it was written'],
     },
     {
-      name: 'when the SAS ends in the middle of a copy',
-      faults: [
-        {
-          match: { method: 'HEAD', host: 'blob\\.core', path: 'os-1\\.vhd$' },
-          nth: 2,
-          action: { kind: 'end-sas' },
-        },
-      ],
-      inputs: { 'data-disks': 'none' },
+      name: 'when the SAS ends during every Copy Blob',
+      faults: [2, 5, 8, 11].map((nth) => endSas('os-1', nth)),
+      inputs: { ...byCopyBlob, 'data-disks': 'none', replicas: '1' },
       says: ['403 AuthenticationFailed', 'set a longer "sas-duration"'],
     },
     {
@@ -95,6 +107,7 @@ describe('fails with the step, the reason and the remedy, and leaves nothing beh
           },
         },
       ],
+      inputs: byCopyBlob,
       says: [
         'Could not start the copy to blob',
         'CannotVerifyCopySource (403)',
@@ -169,7 +182,7 @@ describe('fails with the step, the reason and the remedy, and leaves nothing beh
 
 test('one failed replica fails the run; the others are finished and in the outputs', async () => {
   await azure.setFaults([{ match: copyTo('.*-os-2'), action: { kind: 'copy', end: 'failed' } }]);
-  const run = await runAction(azure, { replicas: '4', 'data-disks': 'none' });
+  const run = await runAction(azure, { ...byCopyBlob, replicas: '4', 'data-disks': 'none' });
   expect(run.main.exitCode).toBe(1);
   const uris = JSON.parse(run.main.outputs['vhd-uris'] ?? '[]') as string[];
   expect(uris.map((uri) => uri.slice(-8))).toEqual(['os-1.vhd', 'os-3.vhd', 'os-4.vhd']);
@@ -198,7 +211,7 @@ test('VHDs that were finished before the run failed stay, and are in the outputs
 
 test('a blob that another one has taken meanwhile is not touched', async () => {
   await azure.setFaults([{ match: copyTo('.*-os-1'), action: { kind: 'copy', end: 'replaced' } }]);
-  const run = await runAction(azure, { 'data-disks': 'none' });
+  const run = await runAction(azure, { ...byCopyBlob, 'data-disks': 'none' });
   expect(run.main.exitCode).toBe(1);
   expect(run.main.log).toContain('was replaced: somebody else wrote to the blob');
 });
@@ -276,23 +289,28 @@ test('what cannot be closed is a warning with the az command, and post closes it
 });
 
 describe('a run that ends in the middle', () => {
-  test.each(['SIGINT', 'SIGKILL'] as const)('by %s is closed by post', async (signal) => {
-    await azure.setFaults([{ match: copyTo('.*-os-1'), action: { kind: 'copy', end: 'stalled' } }]);
+  const stalled: FaultRule = {
+    match: copyTo('.*-os-1'),
+    action: { kind: 'copy', end: 'stalled' },
+  };
+  const cases = (['SIGINT', 'SIGKILL'] as const).flatMap((signal) => [
+    { signal, during: 'Copy Blob', fault: stalled, inputs: byCopyBlob },
+    { signal, during: 'its pieces', fault: hangPieces('.*-os-1'), inputs: {} },
+  ]);
+
+  test.each(cases)('of $during by $signal is closed by post', async ({ signal, fault, inputs }) => {
+    await azure.setFaults([fault]);
     let phases = 0;
     let child: { kill(signal: NodeJS.Signals): boolean } | undefined;
-    const run = await runAction(
-      azure,
-      {},
-      {
-        onStart: (started) => {
-          phases += 1;
-          if (phases === 1) child = started;
-        },
-        onLine: (line) => {
-          if (line.includes('is generalized')) child?.kill(signal);
-        },
+    const run = await runAction(azure, inputs, {
+      onStart: (started) => {
+        phases += 1;
+        if (phases === 1) child = started;
       },
-    );
+      onLine: (line) => {
+        if (line.includes('is generalized')) child?.kill(signal);
+      },
+    });
     expect(run.main.exitCode).not.toBe(0);
     expect(run.post.exitCode).toBe(0);
     if (signal === 'SIGKILL') expect(run.post.log).toContain('left open');
@@ -302,9 +320,24 @@ describe('a run that ends in the middle', () => {
   });
 });
 
+test.each([
+  { name: 'once', faults: [endSas('os-1', 2)], restarts: 1 },
+  { name: 'twice', faults: [endSas('os-1', 2), endSas('os-1', 5)], restarts: 2 },
+  { name: 'and again before the next', faults: [endSas('os-1', 2, 3)], restarts: 2 },
+])('a SAS that ends $name during a Copy Blob is granted anew', async ({ faults, restarts }) => {
+  await azure.setFaults(faults);
+  const run = await runAction(azure, { ...byCopyBlob, 'data-disks': 'none' });
+  expect(run.main.log).not.toContain('##[error]');
+  expect(run.main.exitCode).toBe(0);
+  expect(run.main.log.match(/It begins anew\./g)).toHaveLength(restarts);
+  expect(run.main.log.match(/Read access to snapshot ".*" is renewed/g)).toHaveLength(restarts);
+  await expectNothingLeft(azure);
+  expectNoSecrets(run);
+});
+
 test('a copy whose start was answered into the void is found and followed', async () => {
   await azure.setFaults([{ match: copyTo('.*-os-1'), action: lostAnswer }]);
-  const run = await runAction(azure, { 'data-disks': 'none' });
+  const run = await runAction(azure, { ...byCopyBlob, 'data-disks': 'none' });
   expect(run.main.log).not.toContain('##[error]');
   expect(run.main.exitCode).toBe(0);
   const struck = (await azure.calls()).filter(({ fault }) => fault !== undefined);
@@ -340,8 +373,13 @@ describe('an overwrite that fails', () => {
 
   test('while the draft is copied leaves the old VHD as it was', async () => {
     const [before] = (await azure.state()).blobs;
+    const draft = 'latest-os\\.draft-[0-9a-f]*\\.vhd\\?comp=page$';
     await azure.setFaults([
-      { match: copyTo('latest-os\\.draft-[0-9a-f]*'), action: { kind: 'copy', end: 'failed' } },
+      {
+        match: { method: 'PUT', host: 'blob\\.core', path: draft },
+        times: 0,
+        action: { kind: 'answer', status: 403, code: 'AuthorizationFailure', message: 'No.' },
+      },
     ]);
     const run = await overwrite();
     expect(run.main.exitCode).toBe(1);

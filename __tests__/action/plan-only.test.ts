@@ -27,9 +27,9 @@ test('plan-only shows every name and right, and changes nothing', async () => {
     plan: {
       isDone: false,
       power: { powerOff: true, deallocate: true, generalize: true, restart: false },
-      snapshots: { length: 3 },
+      snapshots: { length: 4 },
       vhds: { length: 4 },
-      expected: { changes: 15, copies: 4, bytes: 6 * 1024 ** 3 },
+      expected: { changes: 19, copies: 4, exports: 4, bytes: 6 * 1024 ** 3 },
     },
   });
   for (const text of [run.main.log, run.main.summary, run.manifestText]) {

@@ -70,10 +70,11 @@ const capture = {
   'storage-accounts': 'imageswe1',
   'sas-duration': '3600',
 };
+/** No piece of a blob ever lands. */
 const stalled = (blob: string): FaultRule => ({
-  match: { method: 'PUT', host: 'blob\\.core', path: `/${blob}\\.vhd$` },
+  match: { method: 'PUT', host: 'blob\\.core', path: `/${blob}\\.vhd\\?comp=page$` },
   times: 0,
-  action: { kind: 'copy', end: 'stalled' },
+  action: { kind: 'hang' },
 });
 
 let azure: LocalAzure;

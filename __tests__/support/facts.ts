@@ -1,6 +1,7 @@
-import type { Outcome } from '../../src/copy/transfer.ts';
+import type { Outcome } from '../../src/copy/outcome.ts';
 import type {
   BlobState,
+  ListedSnapshot,
   Disk,
   Permission,
   StorageAccount,
@@ -41,6 +42,8 @@ export interface World {
   /** Blobs that are there, by URL. */
   readonly existing: ReadonlyMap<string, BlobState>;
   readonly run: Run;
+  /** Snapshots in the group, with `keep-partial`. */
+  readonly kept?: readonly ListedSnapshot[];
 }
 
 /** A running Linux VM with an OS disk of 8 GiB and a data disk at LUN 2, and two accounts for three OS VHDs. */
@@ -78,6 +81,10 @@ export function inputsOf(overrides: Partial<Inputs> = {}): Inputs {
     snapshotSku: 'Standard_LRS',
     snapshotResourceGroup: undefined,
     keepSnapshots: false,
+    copyMethod: 'auto',
+    maxExports: 10,
+    verify: 'checksums',
+    keepPartial: false,
     planOnly: false,
     tags: { team: 'images' },
     ...overrides,
@@ -193,7 +200,8 @@ export function layoutOf({ inputs, vm, disks, accounts, run }: World): Layout {
 
 /** The plan of a run in this world. */
 export function planOf(world: World): Plan {
-  const present = { blobs: world.existing, containers: new Set<string>() };
+  const { existing, kept = [] } = world;
+  const present = { blobs: existing, containers: new Set<string>(), snapshots: kept };
   return makePlan(world.inputs, world.vm, layoutOf(world), present, world.run);
 }
 
@@ -211,6 +219,8 @@ export function surveyOf(world: World, overrides: Partial<Survey> = {}): Survey 
   const found = <T>(value: T): { kind: 'found'; value: T } => ({ kind: 'found', value });
   const scopes = requiredPermissions(inputs, vm, layout).map(({ scope }) => scope);
   return {
+    run: world.run,
+    kept: world.kept && found(world.kept),
     vm: found(vm),
     disks: new Map([...disks].map(([key, disk]) => [key, found(disk)])),
     accounts: accounts.map((account) => ({ asked: account.name, account: found(account) })),
@@ -236,7 +246,21 @@ export function replicasOf(plan: Plan): readonly PlannedReplica[] {
 /** A replica that is copied. */
 export function copied(replica: PlannedReplica): Outcome {
   const lengthBytes = 8 * GIBIBYTE + 512;
-  return { kind: 'copied', replica, etag: '"0x2"', lengthBytes, copyId: 'copy-1', seconds: 64 };
+  return {
+    kind: 'copied',
+    replica,
+    etag: '"0x2"',
+    lengthBytes,
+    method: 'page-ranges',
+    copyId: undefined,
+    seconds: 64,
+    movedBytes: 3 * GIBIBYTE,
+    resumedBytes: 0,
+    retries: 0,
+    fromExports: 2 * GIBIBYTE,
+    fromReplicas: GIBIBYTE,
+    proof: { kind: 'checksums', crc64: '0123456789abcdef' },
+  };
 }
 
 /** A run whose replicas are all copied; the failures are told by the overrides. */
@@ -255,7 +279,7 @@ export function resultOf(plan: Plan, overrides: Partial<Result> = {}): Result {
     { name: 'Sign in', startedAt, endedAt: startedAt + 500, succeeded: true },
     { name: 'Copy', startedAt: startedAt + 500, endedAt: startedAt + 64_500, succeeded: true },
   ];
-  const capture = { snapshots, outcomes };
+  const capture = { snapshots, outcomes, traffic: undefined };
   return {
     plan,
     capture,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { followCopy, startCopy, type CopyRig } from '../../src/copy/copy-blob.ts';
+import { CopyStalled, followCopy, startCopy, type CopyRig } from '../../src/copy/copy-blob.ts';
 import { ActionError } from '../../src/errors.ts';
 import type { BlobState, CopyState } from '../../src/facts.ts';
 import { blobOf, sas, signature } from '../support/facts.ts';
@@ -23,18 +23,22 @@ interface Followed {
 }
 
 /** Follows a copy whose polls find this, one after the other; the last one stays. */
-async function follow(polls: readonly Poll[], overrides: Partial<CopyRig> = {}): Promise<Followed> {
+async function follow(
+  polls: readonly Poll[],
+  overrides: Partial<CopyRig> = {},
+  { watch = { movedAt: 0 }, onPoll = (): void => undefined } = {},
+): Promise<Followed> {
   const clock = literalClock();
   const progress: number[] = [];
   let at = 0;
   const rig: CopyRig = {
     clock,
     signal: new AbortController().signal,
-    deadlineMs: 24 * 3_600_000,
     runKey: 'k',
     blobs: {
       startCopy: () => Promise.reject(new Error('not started here')),
       blobState: () => {
+        onPoll();
         const poll = polls[Math.min(at++, polls.length - 1)];
         return poll instanceof Error ? Promise.reject(poll) : Promise.resolve(poll);
       },
@@ -42,7 +46,7 @@ async function follow(polls: readonly Poll[], overrides: Partial<CopyRig> = {}):
     ...overrides,
   };
   const report = (bytes: number): void => void progress.push(bytes);
-  const error: unknown = await followCopy(url, 'copy', rig, report).then(
+  const error: unknown = await followCopy(url, 'copy', rig, watch, report).then(
     () => undefined,
     (failure: unknown) => failure,
   );
@@ -102,13 +106,21 @@ describe('a copy that is followed', () => {
     expect(clock.pauses).toEqual([1000]);
   });
 
-  test('that outlives its source is an error', async () => {
-    const { error, clock } = await follow([copyOf('pending')], { deadlineMs: 4000 });
+  test('that does not move for twenty minutes is stalled', async () => {
+    const { error, clock } = await follow([copyOf('pending')]);
+    expect(error).toBeInstanceOf(CopyStalled);
     expect(error).toMatchObject({
-      code: 'copy',
-      message: `The copy to blob "${url}" has not ended in time. Set a longer "sas-duration".`,
+      message: `The copy to blob "${url}" has not moved for long. Run again, or set "copy-method: page-ranges".`,
     });
-    expect(clock.pauses).toEqual([1000, 1500, 2250]);
+    const waitedMs = clock.pauses.reduce((sum, pause) => sum + pause, 0);
+    expect(waitedMs / 60_000).toBeCloseTo(20, -1);
+  });
+
+  test('is not stalled as long as another copy into its account moves', async () => {
+    const watch = { movedAt: 0 };
+    const polls = [...Array.from({ length: 500 }, () => copyOf('pending')), copyOf('success')];
+    const onPoll = (): void => void (watch.movedAt += 1);
+    expect((await follow(polls, {}, { watch, onPoll })).error).toBeUndefined();
   });
 
   test('survives trouble of less than half an hour, however often', async () => {
@@ -155,7 +167,7 @@ describe('a copy that is started', () => {
   function start(answer: () => Promise<string>): Promise<string> {
     const blobs = { startCopy: answer, blobState: () => Promise.resolve(undefined) };
     const { signal } = new AbortController();
-    return startCopy(request, { blobs, clock: literalClock(), signal, runKey: 'k', deadlineMs: 0 });
+    return startCopy(request, { blobs, clock: literalClock(), signal, runKey: 'k' });
   }
 
   test('gives its copy ID', async () => {
@@ -178,7 +190,7 @@ describe('a copy that is started', () => {
       blobState: () => Promise.resolve(blobOf(url, { metadata, copy })),
     };
     const { signal } = new AbortController();
-    const rig = { blobs, clock: literalClock(), signal, runKey: 'k', deadlineMs: 0 };
+    const rig = { blobs, clock: literalClock(), signal, runKey: 'k' };
     const started = await startCopy(request, rig).catch(() => undefined);
     expect(started).toBe(expected);
   });
@@ -195,7 +207,6 @@ describe('a copy that is started', () => {
       clock: literalClock(),
       signal,
       runKey: 'k',
-      deadlineMs: 0,
     });
     await expect(work).rejects.toThrow('cancelled');
     expect(started).toBe(0);

@@ -105,20 +105,24 @@ describe('a lease', () => {
 });
 
 describe('disposal', () => {
-  test('closes newest first, and leases of one kind in a row together', async () => {
+  test('closes blobs and grants before all snapshots, whenever they were acquired, and starts a VM beside them', async () => {
     const { leases, events } = rig();
-    await hold(leases, stopped, snapshot, secondSnapshot, grant);
+    await hold(leases, stopped, snapshot, blob, grant, secondSnapshot);
     await leases[Symbol.asyncDispose]();
-    expect(events.filter((event) => /^(begin|end)/.test(event))).toEqual([
+    const closing = events.filter((event) => /^(begin|end)/.test(event));
+    expect(closing.filter((event) => !event.includes('/vm'))).toEqual([
+      'begin blob https://a/vhds/x.vhd',
       'begin grant /s/os',
+      'end blob https://a/vhds/x.vhd',
       'end grant /s/os',
       'begin snapshot /s/os',
       'begin snapshot /s/lun0',
       'end snapshot /s/os',
       'end snapshot /s/lun0',
-      'begin stopped-vm /vm',
-      'end stopped-vm /vm',
     ]);
+    expect(closing.indexOf('begin stopped-vm /vm')).toBeLessThan(
+      closing.indexOf('begin snapshot /s/os'),
+    );
   });
 
   test('does not throw when a release does, goes on, and keeps the leak open in the journal', async () => {

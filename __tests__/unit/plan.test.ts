@@ -155,12 +155,14 @@ describe('the plan', () => {
   });
 
   test('expects all bytes of all replicas, the time of the largest at the target of a page blob, and every change', () => {
-    // Stop, deallocate and generalize; for each of two disks snapshot, grant, revoke and delete.
+    // Stop, deallocate and generalize; for each of four snapshots its making, grant, revocation and deletion.
     expect(planOf(worldOf()).expected).toEqual({
       bytes: (3 * 8 + 4) * GIBIBYTE,
       seconds: Math.ceil((8 * 1024) / 60),
-      changes: 3 + 2 * 4,
+      changes: 3 + (3 + 1) * 4,
       copies: 3 + 1,
+      exports: 3 + 1,
+      transactions: 3 * (2 * 1024 + 10) + (1024 + 10),
     });
   });
 

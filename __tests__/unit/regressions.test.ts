@@ -143,16 +143,19 @@ test('a SAS in the description of a copy does not reach the message', async () =
   const rig = {
     clock: literalClock(),
     signal: new AbortController().signal,
-    deadlineMs: 9e9,
     runKey: 'k',
     blobs: {
       startCopy: () => Promise.resolve(''),
       blobState: () => Promise.resolve(f.blobOf('https://a/b', { copy })),
     },
   };
-  const error: unknown = await followCopy('https://a/b', 'c', rig, () => undefined).catch(
-    (e: unknown) => e,
-  );
+  const error: unknown = await followCopy(
+    'https://a/b',
+    'c',
+    rig,
+    { movedAt: 0 },
+    () => undefined,
+  ).catch((e: unknown) => e);
   expect(String(error)).not.toContain(f.signature);
 });
 

@@ -50,6 +50,7 @@ async function close(
       start: change('start'),
       generalize: change('generalize'),
       createSnapshot: change('createSnapshot'),
+      tagSnapshot: change('tagSnapshot'),
       grantRead: change('grantRead'),
       revokeAccess: change('revokeAccess'),
       deleteSnapshot: async (...parts) => {
@@ -66,6 +67,8 @@ async function close(
       startCopy: change('startCopy'),
       abortCopy: change('abortCopy'),
       setMetadata: change('setMetadata'),
+      writeBlob: change('writeBlob'),
+      readBlob: change('readBlob'),
       deleteBlob: change('deleteBlob'),
       readTail: change('readTail'),
     },

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { renderManifest } from '../../src/report/manifest.ts';
 import type { Result } from '../../src/report/result.ts';
 import { GIBIBYTE } from '../../src/units.ts';
-import { inputsOf, planOf, replicasOf, resultOf, startedAt, worldOf } from '../support/facts.ts';
+import { inputsOf, planOf, replicasOf, startedAt, worldOf } from '../support/facts.ts';
 import {
   plan,
   finished,
@@ -11,6 +11,9 @@ import {
   partlyFailed,
   refused,
   adopted,
+  mixed,
+  osCrc64,
+  resultOf,
 } from '../support/results.ts';
 
 const createdAt = '2026-03-01T11:00:00.000Z';
@@ -35,7 +38,14 @@ describe('the manifest', () => {
           sizeBytes: 8 * GIBIBYTE,
           snapshot: { uniqueId: 'unique-os' },
           replicas: [
-            { number: 1, copied: true, copyId: 'copy-1', seconds: 64, etag: '"0x2"' },
+            {
+              number: 1,
+              copied: true,
+              method: 'page-ranges',
+              seconds: 64,
+              etag: '"0x2"',
+              proof: { kind: 'checksums', crc64: osCrc64 },
+            },
             {},
             {},
           ],
@@ -80,6 +90,49 @@ describe('the manifest', () => {
     expect(disk?.replicas[0]).toMatchObject({ copied: false, etag: '"0x1"' });
     expect(disk?.replicas[0]).not.toHaveProperty('seconds');
     expect(disk).not.toHaveProperty('snapshot');
+  });
+
+  test('tells of every VHD how it was made and what was proven of it', () => {
+    const { disks } = manifestOf(mixed) as { disks: { replicas: object[] }[] };
+    expect(disks[0]?.replicas).toMatchObject([
+      {
+        method: 'page-ranges',
+        movedBytes: GIBIBYTE,
+        resumedBytes: GIBIBYTE,
+        fromExports: GIBIBYTE / 2,
+        fromReplicas: GIBIBYTE / 2,
+        retries: 3,
+      },
+      { method: 'copy-blob', copyId: 'copy-1', retries: 0, proof: { kind: 'copy-status' } },
+      { copied: false },
+    ]);
+    expect(disks[0]?.replicas[0]).not.toHaveProperty('copyId');
+    expect(disks[1]?.replicas).toMatchObject([{ proof: { kind: 'read-back' } }]);
+  });
+
+  test('tells the traffic without its samples, and no traffic where nothing was copied', () => {
+    expect(manifestOf(finished)).toHaveProperty('traffic', {
+      putPages: 2052,
+      otherCalls: 48,
+      movedBytes: 8 * GIBIBYTE,
+      savedBytes: 24 * GIBIBYTE,
+    });
+    expect(manifestOf(adopted)).not.toHaveProperty('traffic');
+    expect(manifestOf(refused)).not.toHaveProperty('traffic');
+  });
+
+  test('tells the method, the proof and every snapshot of the plan', () => {
+    const exports = [{ snapshotId: '/a' }, { snapshotId: '/b' }];
+    const shared = { ...plan, disks: plan.disks.map((disk) => ({ ...disk, exports })) };
+    expect(manifestOf(resultOf(shared))).toMatchObject({
+      plan: {
+        copyMethod: 'auto',
+        verify: 'checksums',
+        snapshots: ['/a', '/b', '/a', '/b'],
+        expected: { transactions: plan.expected.transactions },
+      },
+    });
+    expect(manifestOf(adopted)).toMatchObject({ plan: { snapshots: [] } });
   });
 
   test('names a snapshot that is kept, unless the run failed', () => {

@@ -2,8 +2,17 @@ import { describe, expect, test } from '@jest/globals';
 import type { Plan } from '../../src/plan.ts';
 import { renderOutputs } from '../../src/report/outputs.ts';
 import { finishedReplicas } from '../../src/report/result.ts';
-import { copied, inputsOf, replicasOf, resultOf } from '../support/facts.ts';
-import { plan, finished, partlyFailed, refused, adopted, withVm } from '../support/results.ts';
+import { inputsOf, replicasOf } from '../support/facts.ts';
+import {
+  plan,
+  copied,
+  finished,
+  partlyFailed,
+  refused,
+  resultOf,
+  adopted,
+  withVm,
+} from '../support/results.ts';
 
 describe('the outputs', () => {
   const [os1, os2, os3, data] = replicasOf(plan).map(({ url }) => url);
@@ -36,14 +45,16 @@ describe('the outputs', () => {
   });
 
   test('of a run that made nothing are empty lists, and only the manifest without a plan', () => {
-    const nothing = renderOutputs(resultOf(plan, { capture: undefined }), 'm');
+    const nothing = renderOutputs(resultOf(plan, [], { capture: undefined }), 'm');
     expect(nothing).toMatchObject({ 'vhd-uris': '[]', 'os-vhd-uri': '', 'data-vhd-uris': '{}' });
     expect(renderOutputs(refused, 'm')).toEqual({ manifest: 'm' });
   });
 
   test('are in the order of the replicas, whichever ended first', () => {
-    const outcomes = replicasOf(plan).map(copied).reverse();
-    const result = resultOf(plan, { capture: { snapshots: [], outcomes } });
+    const outcomes = replicasOf(plan)
+      .map((replica) => copied(replica))
+      .reverse();
+    const result = resultOf(plan, outcomes);
     expect(finishedReplicas(result, 'os').map(({ replica }) => replica.number)).toEqual([1, 2, 3]);
   });
 

@@ -1,12 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { ActionError } from '../../src/errors.ts';
+import { renderProof, renderTraffic } from '../../src/report/copies.ts';
 import { renderManifest } from '../../src/report/manifest.ts';
 import { renderOutputs } from '../../src/report/outputs.ts';
 import type { Result } from '../../src/report/result.ts';
 import { renderSummary } from '../../src/report/summary.ts';
 import { renderTable, replicaRows } from '../../src/report/table.ts';
-import { replicasOf, resultOf, signature } from '../support/facts.ts';
-import { plan, every } from '../support/results.ts';
+import { replicasOf, signature } from '../support/facts.ts';
+import { plan, every, resultOf } from '../support/results.ts';
 
 const createdAt = '2026-03-01T11:00:00.000Z';
 
@@ -22,6 +23,8 @@ describe('secrets', () => {
       renderSummary(result),
       ...Object.values(renderOutputs(result, 'm')),
       ...renderTable(replicaRows(result)),
+      ...renderProof(result),
+      ...renderTraffic(result),
     ];
     expect(texts.join('\n')).not.toMatch(/[?&]sig=/);
     for (const secret of [signature, decodeURIComponent(signature)]) {
@@ -36,7 +39,7 @@ describe('secrets', () => {
       replica,
       error,
     }));
-    const result = resultOf(plan, { capture: { snapshots: [], outcomes }, failure: error.message });
+    const result = resultOf(plan, outcomes, { failure: error.message });
     expect(manifestOf(result)).toMatchObject({
       failedReplicas: [{ reason: error.message }, {}, {}, {}],
     });

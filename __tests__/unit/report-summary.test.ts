@@ -1,7 +1,28 @@
 import { describe, expect, test } from '@jest/globals';
 import { renderSummary } from '../../src/report/summary.ts';
-import { inputsOf, planOf, replicasOf, resultOf, startedAt, worldOf } from '../support/facts.ts';
-import { partlyFailed, plan, finished, refused, adopted } from '../support/results.ts';
+import type { DiskKey } from '../../src/plan.ts';
+import type { Result } from '../../src/report/result.ts';
+import {
+  diskOf,
+  inputsOf,
+  planOf,
+  replicasOf,
+  startedAt,
+  vmOf,
+  worldOf,
+} from '../support/facts.ts';
+import {
+  partlyFailed,
+  plan,
+  finished,
+  refused,
+  adopted,
+  mixed,
+  copied,
+  leak,
+  reason,
+  resultOf,
+} from '../support/results.ts';
 
 describe('the summary', () => {
   test('of a finished run says what was made, how long it took and how to go on', () => {
@@ -10,7 +31,7 @@ describe('the summary', () => {
       /^## Image VHDs of VM <code>builder<\/code>\n\n\*\*4 of 4 VHDs\*\* are ready: 2 disk\(s\), Linux, Generalized, generation V2, Standard security, westeurope\.\n/,
     );
     expect(summary).toContain(
-      '| os | 1 | imageswe1 | <code>builder-1234-os-1.vhd</code> | 8.0 GiB | 1 min 4 s | 128 MiB/s | verified |',
+      '| os | 1 | imageswe1 | <code>builder-1234-os-1.vhd</code> | 8.0 GiB | 2.0 GiB | 1 min 4 s | 32 MiB/s | 3 | snapshot 75 %, replicas 25 % | verified (checksums) |',
     );
     expect(summary).toContain('### Where the 1 min 5 s went');
     expect(summary).toContain(`  Copy (1 min 4 s) :p1, ${startedAt + 500}, ${startedAt + 64_500}`);
@@ -55,15 +76,115 @@ describe('the summary', () => {
     expect(summary).toContain('> [!CAUTION]\n> One # Two\n');
   });
 
-  test('of a thousand VHDs with long names stays below 1 MiB, and says what it leaves out', () => {
-    const inputs = inputsOf({
-      copies: { kind: 'replicas', count: 1000 },
-      dataDisks: 'none',
-      blobName: `${'ü'.repeat(500)}{replica}.vhd`,
-    });
+  test('has the proof of every disk, the traffic and a picture of it', () => {
+    const summary = renderSummary(mixed);
+    expect(summary).toContain('\n\n### Proof\n\n- os: CRC-64 0f1e2d3c4b5a6978 of the whole VHD:');
+    expect(summary).toContain('\n- lun2: CRC-64 aaaaaaaaaaaaaaaa of the whole VHD: read back');
+    expect(summary).toContain('\n\n### Traffic\n\n8.0 GiB were moved, by 2,100 transactions');
+    expect(summary).toContain('\n\n```mermaid\nxychart-beta\n');
+    expect(summary).toContain('| - | - | - | - | - | was there |');
+  });
+
+  test('has no traffic and no picture where nothing was copied', () => {
+    expect(renderSummary(adopted)).not.toMatch(/### Traffic|xychart/);
+    expect(renderSummary(refused)).not.toMatch(/### (Traffic|Proof)|xychart/);
+  });
+
+  test('keeps a share below one percent from becoming markup', () => {
+    const outcomes = replicasOf(plan).map((replica) => copied(replica, { fromReplicas: 1 }));
+    const summary = renderSummary(resultOf(plan, outcomes));
+    expect(summary).toContain('| snapshot &#62;99 %, replicas &#60;1 % |');
+  });
+});
+
+/** A plan of a thousand OS VHDs and nine data disks, with names that take as many bytes as they can. */
+function hugePlan(character: string): ReturnType<typeof planOf> {
+  const luns = Array.from({ length: 9 }, (_, lun) => lun);
+  const [first] = vmOf().dataDisks;
+  if (first === undefined) throw new Error('the plain VM has no data disk');
+  const vm = vmOf({ dataDisks: luns.map((lun) => ({ ...first, lun, name: `data-${lun}` })) });
+  const disks = new Map<DiskKey, ReturnType<typeof diskOf>>([
+    ['os', diskOf('builder-os')],
+    ...luns.map((lun) => [lun, diskOf(`data-${lun}`)] as const),
+  ]);
+  const inputs = inputsOf({
+    copies: { kind: 'replicas', count: 1000 },
+    blobName: `${character.repeat(980)}{disk}-{replica}.vhd`,
+  });
+  return planOf(worldOf({ inputs, vm, disks }));
+}
+
+describe('the summary of a thousand VHDs on ten disks', () => {
+  const huge = hugePlan('ü');
+  const hard = hugePlan('!');
+  const long = 'long '.repeat(2000);
+  const full: Result = {
+    ...resultOf(huge),
+    findings: Array.from({ length: 1000 }, () => ({
+      rule: 'r',
+      level: 'warning',
+      message: '[!]'.repeat(700),
+    })),
+    leaks: Array.from({ length: 1000 }, () => ({ ...leak, reason: long, command: long })),
+    permissions: Array.from({ length: 5000 }, (_, index) => ({
+      scope: `/subscriptions/${index}/${'x'.repeat(300)}`,
+      kind: 'action' as const,
+      name: '*',
+    })),
+    phases: Array.from({ length: 1000 }, (_, index) => ({
+      name: `Phase ${index}`,
+      startedAt,
+      endedAt: startedAt + index,
+      succeeded: true,
+    })),
+  };
+  const failures = replicasOf(huge).map((replica) => ({
+    kind: 'failed' as const,
+    replica,
+    error: reason,
+  }));
+
+  test.each<readonly [string, Result]>([
+    ['that are copied', full],
+    ['that failed', { ...resultOf(huge, failures), leaks: full.leaks, failure: long.repeat(100) }],
+    ['that are planned', { ...full, capture: undefined }],
+    [
+      'with names that are hard on Markdown',
+      { ...full, plan: hard, capture: resultOf(hard).capture },
+    ],
+  ])('%s stays below 1 MiB', (_name, result) => {
+    expect(replicasOf(huge)).toHaveLength(1009);
+    const bytes = Buffer.byteLength(renderSummary(result));
+    expect(bytes).toBeLessThan(1024 ** 2);
+    expect(bytes).toBeGreaterThan(128 * 1024);
+  });
+
+  test('has 200 of them, and says how many there are more', () => {
+    const inputs = inputsOf({ copies: { kind: 'replicas', count: 1000 }, dataDisks: 'none' });
     const summary = renderSummary(resultOf(planOf(worldOf({ inputs }))));
-    expect(Buffer.byteLength(summary)).toBeLessThan(1024 ** 2);
-    expect(summary.match(/\| verified \|/g)).toHaveLength(200);
+    expect(summary.match(/\| verified \(checksums\) \|/g)).toHaveLength(200);
     expect(summary.match(/^800 more are in the manifest\.$/gm)).toHaveLength(1);
+  });
+
+  test('has 200 of a thousand findings, permissions and leaks each', () => {
+    const summary = renderSummary({
+      ...full,
+      capture: undefined,
+      findings: full.findings.map((finding) => ({ ...finding, message: 'Short.' })),
+      leaks: full.leaks.map((left) => ({ ...left, reason: 'Why.', command: 'az' })),
+    });
+    expect(summary.match(/^\| warning \| Short\. \|$/gm)).toHaveLength(200);
+    expect(summary.match(/^- Why\. <code>az<\/code>$/gm)).toHaveLength(200);
+    expect(summary.match(/^- action &#42; on /gm)).toHaveLength(200);
+    expect(summary.match(/^800 more are in the manifest\.$/gm)).toHaveLength(2);
+    expect(summary.match(/^4800 more are in the manifest\.$/gm)).toHaveLength(1);
+  });
+
+  test('says how many there are more also where the names are too long for 200', () => {
+    const summary = renderSummary(resultOf(hard));
+    const shown = summary.match(/\| verified \(checksums\) \|/g)?.length ?? 0;
+    expect(shown).toBeGreaterThan(10);
+    expect(shown).toBeLessThan(200);
+    expect(summary).toContain(`\n\n${1009 - shown} more are in the manifest.\n`);
   });
 });

@@ -16,6 +16,7 @@ function snapshotOf(overrides: Partial<ListedSnapshot> = {}): ListedSnapshot {
     tags: { 'vm-to-vhd-key': 'k', 'vm-to-vhd-expires': hoursAgo(1) },
     timeCreated: hoursAgo(30),
     diskState: 'Unattached',
+    sourceId: '/d',
     ...overrides,
   };
 }

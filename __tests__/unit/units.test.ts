@@ -1,5 +1,14 @@
 import { expect, test } from '@jest/globals';
-import { formatBytes, formatSeconds, GIBIBYTE, MEBIBYTE, TEBIBYTE } from '../../src/units.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatRate,
+  formatSeconds,
+  formatShare,
+  GIBIBYTE,
+  MEBIBYTE,
+  TEBIBYTE,
+} from '../../src/units.ts';
 
 test.each([
   [0, '0 B'],
@@ -27,4 +36,37 @@ test.each([
   [86_400, '24 h 0 min'],
 ])('%d seconds are %s', (seconds, expected) => {
   expect(formatSeconds(seconds)).toBe(expected);
+});
+
+test.each([
+  [0, '0 B/s'],
+  [0.2, '1 B/s'],
+  [512 * 1024, '512 KiB/s'],
+  [MEBIBYTE, '1.0 MiB/s'],
+  [7.24 * MEBIBYTE, '7.2 MiB/s'],
+  [60.4 * MEBIBYTE, '60 MiB/s'],
+  [2 * GIBIBYTE, '2048 MiB/s'],
+])('%d bytes a second are %s', (bytesPerSecond, expected) => {
+  expect(formatRate(bytesPerSecond)).toBe(expected);
+});
+
+test.each([
+  [0, '0 pieces'],
+  [1, '1 piece'],
+  [999, '999 pieces'],
+  [7680, '7,680 pieces'],
+  [1_234_567, '1,234,567 pieces'],
+])('%d are %s', (count, expected) => {
+  expect(formatCount(count, 'piece')).toBe(expected);
+});
+
+test.each([
+  [0, 0, '0 %'],
+  [0, 8, '0 %'],
+  [1, 1000, '<1 %'],
+  [62, 100, '62 %'],
+  [999, 1000, '>99 %'],
+  [8, 8, '100 %'],
+])('%d of %d are %s', (part, whole, expected) => {
+  expect(formatShare(part, whole)).toBe(expected);
 });

@@ -1,3 +1,4 @@
+import { bootImage } from '../disks/booted-image.ts';
 import type { ScenarioDisk } from '../scenario.ts';
 import type { DiskImage, Resource, ResourceBody } from '../world.ts';
 import { AccessSlot } from './access-grant.ts';
@@ -34,21 +35,29 @@ export class ManagedDisk implements Resource {
   readonly type = 'Microsoft.Compute/disks';
   readonly id: string;
   readonly location: string;
-  readonly image: DiskImage;
   readonly uniqueId: string;
   readonly access = new AccessSlot();
   readonly parts: DiskParts;
   tags: Readonly<Record<string, string>>;
   provisioningState: 'Updating' | 'Succeeded' | 'Failed' | 'Deleting' = 'Succeeded';
   owner: DiskOwner | undefined;
+  #boots = 0;
 
   constructor(parts: DiskParts) {
     this.parts = parts;
     this.id = parts.id;
     this.location = parts.location;
-    this.image = parts.image;
     this.tags = parts.scenario.tags ?? {};
     this.uniqueId = uuidFrom(parts.id);
+  }
+
+  get image(): DiskImage {
+    return this.#boots === 0 ? this.parts.image : bootImage(this.parts.image, this.#boots);
+  }
+
+  /** A system starts from it, and writes to it. */
+  boot(): void {
+    this.#boots += 1;
   }
 
   get platform(): Platform {

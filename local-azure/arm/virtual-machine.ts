@@ -2,6 +2,7 @@ import type { ScenarioVirtualMachine } from '../scenario.ts';
 import type { Resource, ResourceBody } from '../world.ts';
 import { formatTime } from './azure-time.ts';
 import { buildInstanceView } from './instance-view.ts';
+import type { ManagedDisk } from './managed-disk.ts';
 import type { OperationPlan } from './operations.ts';
 import { nameOf } from './resource-id.ts';
 import { buildStorageProfile } from './storage-profile.ts';
@@ -43,6 +44,10 @@ export class VirtualMachine implements Resource, VirtualMachineState {
     this.changedAt = parts.timeCreated;
   }
 
+  get #osDisk(): ManagedDisk | undefined {
+    return this.parts.disks.find(({ place }) => place === 'os')?.disk;
+  }
+
   get name(): string {
     return nameOf(this.id);
   }
@@ -79,7 +84,10 @@ export class VirtualMachine implements Resource, VirtualMachineState {
     return {
       succeed: () => {
         this.isStoppedFromInside = false;
-        if (after === 'running') this.agent = this.parts.scenario.agent ?? 'ready';
+        if (after === 'running') {
+          this.agent = this.parts.scenario.agent ?? 'ready';
+          if (this.#restingState !== 'running') this.#osDisk?.boot();
+        }
         end(after, 'Succeeded');
       },
       fail: () => {

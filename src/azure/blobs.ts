@@ -3,6 +3,7 @@ import type { HttpClient } from '@azure/core-rest-pipeline';
 import {
   AnonymousCredential,
   BlobClient,
+  BlockBlobClient,
   ContainerClient,
   newPipeline,
   type BlobGetPropertiesResponse,
@@ -11,7 +12,7 @@ import {
 import { azureFailure } from '../errors.ts';
 import type { BlobState, ContainerState, CopyState, ListedBlob } from '../facts.ts';
 import { STORAGE_SCOPE } from './clouds.ts';
-import { createStorageHttpClient } from './storage-http-client.ts';
+import { createStorageHttpClient, type BlobCalls } from './storage-http-client.ts';
 
 /** A Copy Blob to start. */
 export interface CopyRequest {
@@ -36,11 +37,21 @@ export interface Blobs {
   startCopy(request: CopyRequest): Promise<string>;
   /** Done also when there is no pending copy. Leaves a blob of length zero. */
   abortCopy(url: string, copyId: string, signal: AbortSignal): Promise<void>;
-  /** Returns the new ETag. */
+  /** Puts a small block blob there, whatever was there before. */
+  writeBlob(
+    url: string,
+    bytes: Uint8Array,
+    metadata: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** The bytes of a small blob; undefined when there is none. */
+  readBlob(url: string, signal: AbortSignal): Promise<Uint8Array | undefined>;
+  /** Returns the new ETag. With an ETag, the blob must still have that one. */
   setMetadata(
     url: string,
     metadata: Readonly<Record<string, string>>,
     signal: AbortSignal,
+    etag?: string,
   ): Promise<string>;
   /** Deletes the blob if it still has this ETag; done also when it is gone. */
   deleteBlob(url: string, etag: string, signal: AbortSignal): Promise<void>;
@@ -53,8 +64,12 @@ export interface Blobs {
 }
 
 /** Blobs over the official SDK. */
-export function createBlobs(credential: TokenCredential, httpClient: HttpClient): Blobs {
-  const storageClient = createStorageHttpClient(httpClient);
+export function createBlobs(
+  credential: TokenCredential,
+  httpClient: HttpClient,
+  calls: BlobCalls,
+): Blobs {
+  const storageClient = createStorageHttpClient(httpClient, calls);
   const options = { httpClient: storageClient, audience: STORAGE_SCOPE };
   const pipeline = newPipeline(credential, options);
   const anonymous = newPipeline(new AnonymousCredential(), { httpClient: storageClient });
@@ -112,8 +127,25 @@ export function createBlobs(credential: TokenCredential, httpClient: HttpClient)
         if (code !== 'NoPendingCopyOperation' && status !== 404) throw error;
       }
     },
-    async setMetadata(url, metadata, signal) {
-      const answer = await blob(url).setMetadata({ ...metadata }, { abortSignal: signal });
+    async writeBlob(url, bytes, metadata, signal) {
+      await new BlockBlobClient(url, pipeline).upload(bytes, bytes.length, {
+        metadata: { ...metadata },
+        abortSignal: signal,
+      });
+    },
+    async readBlob(url, signal) {
+      try {
+        return await blob(url).downloadToBuffer(0, undefined, { abortSignal: signal });
+      } catch (error) {
+        if (azureFailure(error).status === 404) return undefined;
+        throw error;
+      }
+    },
+    async setMetadata(url, metadata, signal, etag) {
+      const answer = await blob(url).setMetadata(
+        { ...metadata },
+        { abortSignal: signal, ...(etag !== undefined && { conditions: { ifMatch: etag } }) },
+      );
       return answer.etag ?? '';
     },
     async deleteBlob(url, etag, signal) {

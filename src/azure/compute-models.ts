@@ -81,6 +81,7 @@ export function listedSnapshotFromModel(snapshot: sdk.Snapshot): ListedSnapshot 
     ...snapshotFromModel(snapshot),
     timeCreated: snapshot.timeCreated?.toISOString(),
     diskState: snapshot.diskState,
+    sourceId: snapshot.creationData?.sourceResourceId,
   };
 }
 

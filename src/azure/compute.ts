@@ -39,6 +39,12 @@ export interface Compute {
   /** One-way: https://learn.microsoft.com/rest/api/compute/virtual-machines/generalize */
   generalize(vmId: string, signal: AbortSignal): Promise<void>;
   createSnapshot(request: SnapshotRequest, signal: AbortSignal): Promise<Snapshot>;
+  /** Gives a snapshot these tags in the place of all others. */
+  tagSnapshot(
+    id: string,
+    tags: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Snapshot>;
   /** The SAS of a read grant on a snapshot; mask it at once. */
   grantRead(snapshotId: string, durationInSeconds: number, signal: AbortSignal): Promise<string>;
   /** Done also when there is no grant or no snapshot any more. */
@@ -57,7 +63,7 @@ interface Patience {
  * VM operations share a bucket of 15 polls a minute: https://learn.microsoft.com/azure/virtual-machines/compute-throttling-limits
  * A deallocation was seen to take 23 minutes.
  */
-const vmPatience: Patience = { deadlineMs: 45 * 60_000, intervalMs: 5_000 };
+const vmPatience: Patience = { deadlineMs: 45 * 60_000, intervalMs: 3_000 };
 const diskPatience: Patience = { deadlineMs: 15 * 60_000, intervalMs: 1_000 };
 
 /** What the SDK's pollers have in common. */
@@ -156,6 +162,11 @@ export function createCompute(
         dataAccessAuthMode: 'None',
       };
       const poller = client.snapshots.createOrUpdate(group, name, model, diskOptions);
+      return snapshotFromModel(await finish(poller, diskPatience, signal));
+    },
+    async tagSnapshot(id, tags, signal) {
+      const { client, group, name } = at(id);
+      const poller = client.snapshots.update(group, name, { tags: { ...tags } }, diskOptions);
       return snapshotFromModel(await finish(poller, diskPatience, signal));
     },
     async grantRead(snapshotId, durationInSeconds, signal) {

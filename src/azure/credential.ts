@@ -57,6 +57,27 @@ export function createCredential(
   }
 }
 
+/**
+ * Asks for each token once, however many clients want it at the same moment: each SDK client begins with a request of
+ * its own, and each would take an assertion from GitHub.
+ */
+export function shareTokens(credential: TokenCredential): TokenCredential {
+  const pending = new Map<string, ReturnType<TokenCredential['getToken']>>();
+  return {
+    getToken(scopes, options = {}) {
+      const { claims, tenantId, enableCae } = options;
+      const key = JSON.stringify([scopes, claims, tenantId, enableCae]);
+      const asked =
+        pending.get(key) ??
+        credential
+          .getToken(scopes, { claims, tenantId, enableCae } as typeof options)
+          .finally(() => pending.delete(key));
+      pending.set(key, asked);
+      return asked;
+    },
+  };
+}
+
 /** Gets a first token, so that a wrong identity is told before anything else. Throws one clear sentence. */
 export async function signIn(
   credential: TokenCredential,

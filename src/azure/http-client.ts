@@ -6,7 +6,7 @@ import {
   type PipelineResponse,
 } from '@azure/core-rest-pipeline';
 
-/** One try of a call; the SDKs have no limit of their own. */
+/** One try of a call, in milliseconds; the SDKs have no limit of their own. */
 const TRY_TIMEOUT_MS = 60_000;
 /** Compute asks for up to 1200 s after throttling, which would outlast most jobs' patience. */
 const RETRY_AFTER_LIMIT_SECONDS = 120;
@@ -15,11 +15,11 @@ const RETRY_AFTER_LIMIT_SECONDS = 120;
  * The HTTP client below every SDK client. Each try has a time limit (it ends as ETIMEDOUT, which the SDKs'
  * own retries repeat), and Retry-After has a ceiling.
  */
-export function createHttpClient(): HttpClient {
+export function createHttpClient(tryTimeoutMs = TRY_TIMEOUT_MS): HttpClient {
   const client = createDefaultHttpClient();
   return {
     async sendRequest(request) {
-      const response = await withTimeout(request, () => client.sendRequest(request));
+      const response = await withTimeout(request, tryTimeoutMs, () => client.sendRequest(request));
       limitRetryAfter(response);
       return response;
     },
@@ -28,6 +28,7 @@ export function createHttpClient(): HttpClient {
 
 async function withTimeout(
   request: PipelineRequest,
+  tryTimeoutMs: number,
   send: () => Promise<PipelineResponse>,
 ): Promise<PipelineResponse> {
   const outer = request.abortSignal;
@@ -35,7 +36,7 @@ async function withTimeout(
   const cancel = (): void => {
     limit.abort();
   };
-  const timer = setTimeout(cancel, TRY_TIMEOUT_MS);
+  const timer = setTimeout(cancel, tryTimeoutMs);
   if (outer?.aborted === true) cancel();
   outer?.addEventListener('abort', cancel);
   request.abortSignal = limit.signal;
@@ -43,7 +44,7 @@ async function withTimeout(
     return await send();
   } catch (error) {
     if (!limit.signal.aborted || outer?.aborted === true) throw error;
-    const message = `No answer within ${TRY_TIMEOUT_MS / 1000} s`;
+    const message = `No answer within ${tryTimeoutMs / 1000} s`;
     throw new RestError(message, { code: 'ETIMEDOUT', request });
   } finally {
     clearTimeout(timer);

@@ -5,17 +5,22 @@ import { createAccounts, type Accounts } from './accounts.ts';
 import { createBlobs, type Blobs } from './blobs.ts';
 import { findCloud, type Cloud } from './clouds.ts';
 import { createCompute, type Compute } from './compute.ts';
-import { createCredential, signIn, type MintAssertion } from './credential.ts';
+import { createCredential, shareTokens, signIn, type MintAssertion } from './credential.ts';
 import { createHttpClient } from './http-client.ts';
 import { locksAt } from './locks.ts';
+import { createPages, PIECE_TIMEOUT_MS, type Pages } from './pages.ts';
 import { effectivePermissions } from './permissions.ts';
 import { createResourceManager } from './resource-manager.ts';
+import type { BlobCalls } from './storage-http-client.ts';
 
 /** Azure as one identity sees it. */
 export interface Azure {
   readonly cloud: Cloud;
   readonly compute: Compute;
   readonly blobs: Blobs;
+  readonly pages: Pages;
+  /** Requests to the blob service so far. */
+  readonly blobCalls: Readonly<BlobCalls>;
   readonly accounts: Accounts;
   /** True when the resource group exists. */
   groupExists(id: string, signal: AbortSignal): Promise<boolean>;
@@ -34,13 +39,19 @@ export async function openAzure(
 ): Promise<Azure> {
   const cloud = await findCloud(inputs.environment, signal);
   const httpClient = createHttpClient();
-  const credential = createCredential(inputs.identity, cloud, mintAssertion, httpClient);
+  const pieceClient = createHttpClient(PIECE_TIMEOUT_MS);
+  const blobCalls: BlobCalls = { putPages: 0, others: 0 };
+  const credential = shareTokens(
+    createCredential(inputs.identity, cloud, mintAssertion, httpClient),
+  );
   await signIn(credential, inputs.identity, cloud.resourceManagerScope, signal);
   const resourceManager = createResourceManager(credential, cloud);
   return {
     cloud,
     compute: createCompute(credential, cloud, httpClient),
-    blobs: createBlobs(credential, httpClient),
+    blobs: createBlobs(credential, httpClient, blobCalls),
+    pages: createPages(credential, { httpClient, pieceClient }, blobCalls),
+    blobCalls,
     accounts: createAccounts(resourceManager),
     async groupExists(id, signal) {
       try {

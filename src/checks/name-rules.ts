@@ -1,3 +1,4 @@
+import { judgeBlob } from '../earlier.ts';
 import type { BlobState } from '../facts.ts';
 import { SNAPSHOT_METADATA, STATE_METADATA } from '../marks.ts';
 import type { DiskKey } from '../plan.ts';
@@ -110,7 +111,10 @@ function lookAtExistingBlobs({ survey, inputs, layout }: Facts): readonly string
   );
   const present = replicas.flatMap((replica) => {
     const blob = survey.blobs.get(replica.url);
-    return blob?.kind === 'found' ? [{ ...replica, blob: blob.value }] : [];
+    // What an earlier attempt of this run made is this run's own to go on with or to replace.
+    return blob?.kind === 'found' && judgeBlob(blob.value, undefined, survey.run) === undefined
+      ? [{ ...replica, blob: blob.value }]
+      : [];
   });
   return present.flatMap(({ url, blob, lengthBytes }) => {
     const what = `Blob "${url}"`;

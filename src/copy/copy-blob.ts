@@ -9,8 +9,17 @@ export interface CopyRig {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly runKey: string;
-  /** Milliseconds since 1970 after which nobody waits any more. */
-  readonly deadlineMs: number;
+}
+
+/** The source could not be read to the end: its SAS has ended or was revoked. */
+export class SourceEnded extends ActionError {}
+
+/** Nothing has moved for a long time. */
+export class CopyStalled extends ActionError {}
+
+/** When something last moved: copies into one account may be served one after another, so they share one. */
+export interface StallWatch {
+  movedAt: number;
 }
 
 /** Copy Blob is polled at growing intervals. */
@@ -19,6 +28,8 @@ const LONGEST_POLL_MS = 15_000;
 const POLL_GROWTH = 1.5;
 /** How long polls may fail in a row: the copy goes on in Azure meanwhile. */
 const MAX_TROUBLE_MS = 30 * 60_000;
+/** Polls without any movement, some of a quarter of a minute each, after which a copy counts as stalled. */
+const MAX_STILL_POLLS = 80;
 
 /**
  * Starts a Copy Blob and returns its copy ID. When the answer to a start was lost, its repetition meets the copy that
@@ -57,21 +68,39 @@ const remedies: Readonly<Record<string, string>> = {
 
 /**
  * Follows a Copy Blob to its end and says how many bytes it has copied. Only the copy with this ID counts.
- * Throws when it failed, was aborted, was replaced by another copy, vanished with its blob, or outlives its source.
+ * Throws when it failed, was aborted, was replaced by another copy or vanished with its blob; SourceEnded when its
+ * source was not to be read any more, and CopyStalled when nothing has moved for twenty minutes.
  * https://learn.microsoft.com/rest/api/storageservices/copy-blob
  */
 export async function followCopy(
   url: string,
   copyId: string,
   rig: CopyRig,
+  watch: StallWatch,
   onProgress: (copiedBytes: number) => void,
 ): Promise<void> {
   let pause = FIRST_POLL_MS;
+  let copied = 0;
+  let seen = watch.movedAt;
+  let stillPolls = 0;
+  const progress = (bytes: number): void => {
+    if (bytes > copied) watch.movedAt = rig.clock.now();
+    copied = Math.max(copied, bytes);
+    onProgress(bytes);
+  };
   let troubleSince: number | undefined;
   for (;;) {
     try {
-      if (await pollCopy(url, copyId, rig, onProgress)) return;
+      if (await pollCopy(url, copyId, rig, progress)) return;
       troubleSince = undefined;
+      stillPolls = watch.movedAt === seen ? stillPolls + 1 : 0;
+      seen = watch.movedAt;
+      if (stillPolls > MAX_STILL_POLLS) {
+        throw new CopyStalled(
+          'copy',
+          `The copy to blob "${url}" has not moved for long. Run again, or set "copy-method: page-ranges".`,
+        );
+      }
     } catch (error) {
       rig.signal.throwIfAborted();
       if (error instanceof ActionError) throw error;
@@ -79,9 +108,6 @@ export async function followCopy(
       if (!isPassing(error) || rig.clock.now() - troubleSince > MAX_TROUBLE_MS) {
         throw explain(`Could not follow the copy to blob "${url}"`, error);
       }
-    }
-    if (rig.clock.now() > rig.deadlineMs) {
-      throw failure(url, 'has not ended in time', 'Set a longer "sas-duration".');
     }
     await rig.clock.sleep(pause, rig.signal);
     pause = Math.min(pause * POLL_GROWTH, LONGEST_POLL_MS);
@@ -123,18 +149,19 @@ async function pollCopy(
     case 'aborted':
       throw failure(url, 'was aborted by somebody else', 'Run again.');
     default:
-      throw failure(
-        url,
-        `failed: ${redact(description ?? `status "${status}"`)}`,
-        nextFor(description),
-      );
+      throw ended(url, description ?? `status "${status}"`);
   }
 }
 
-function nextFor(description = ''): string {
-  return description.includes('reading the source')
-    ? 'The SAS of the snapshot ended or was revoked during the copy; set a longer "sas-duration".'
-    : 'Run again.';
+/** A copy whose source was not to be read says so in its description. */
+function ended(url: string, description: string): ActionError {
+  const what = `The copy to blob "${url}" failed: ${redact(description)}.`;
+  return /\b40[134]\b.*reading the source/.test(description)
+    ? new SourceEnded(
+        'copy',
+        `${what} The SAS of the snapshot ended or was revoked during the copy; set a longer "sas-duration".`,
+      )
+    : new ActionError('copy', `${what} Run again.`);
 }
 
 function failure(url: string, why: string, next: string): ActionError {

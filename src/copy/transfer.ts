@@ -1,332 +1,224 @@
-import pLimit, { type LimitFunction } from 'p-limit';
 import type { Blobs } from '../azure/blobs.ts';
-import { describe, explain, type ActionError } from '../errors.ts';
-import type { Lease, Leases } from '../lease.ts';
-import {
-  DISK_METADATA,
-  EXPIRES_METADATA,
-  KEY_METADATA,
-  SNAPSHOT_METADATA,
-  STATE_METADATA,
-} from '../marks.ts';
-import type { PlannedDisk, PlannedReplica } from '../plan.ts';
+import type { Pages } from '../azure/pages.ts';
+import type { BlobCalls } from '../azure/storage-http-client.ts';
+import { azureFailure, describe, explain } from '../errors.ts';
+import type { ByteRange } from '../facts.ts';
+import type { CopyMethod, Verify } from '../inputs.ts';
+import type { Leases } from '../lease.ts';
+import type { PlannedReplica, Run } from '../plan.ts';
 import type { Clock, Log } from '../ports.ts';
-import { followCopy, startCopy, type CopyRig } from './copy-blob.ts';
-import { renderProgress, summarizeProgress, type CopyProgress } from './progress.ts';
-import { verifyReplica } from './verify.ts';
-
-/** The snapshot of a disk, open for reading. */
-export interface Source {
-  readonly disk: PlannedDisk;
-  /** A secret. */
-  readonly sas: string;
-  /** Milliseconds since 1970 when the SAS ends; its URL does not tell. */
-  readonly endsAt: number;
-  readonly snapshotUniqueId: string;
-  readonly footer: Uint8Array;
-}
-
-/** What became of a replica. */
-export type Outcome =
-  | {
-      readonly kind: 'copied';
-      readonly replica: PlannedReplica;
-      readonly etag: string;
-      readonly lengthBytes: number;
-      readonly copyId: string;
-      readonly seconds: number;
-    }
-  /** It was there before, and passed the checks of its form. */
-  | {
-      readonly kind: 'adopted';
-      readonly replica: PlannedReplica;
-      readonly etag: string;
-      readonly lengthBytes: number;
-    }
-  | { readonly kind: 'failed'; readonly replica: PlannedReplica; readonly error: ActionError };
+import { VHD_FOOTER_BYTES } from '../vhd.ts';
+import { Broadcast } from './broadcast.ts';
+import { DiskCopy, type CopyingRig } from './disk-copy.ts';
+import type { DiskSource } from './disk-source.ts';
+import { Followers } from './followers.ts';
+import { Gate } from './gate.ts';
+import type { Copied, Outcome, Traffic } from './outcome.ts';
+import { cutPieces, type Pieces } from './pieces.ts';
+import { ProgressBook, renderProgress } from './progress.ts';
+import { Prover } from './prover.ts';
+import { readRanges } from './ranges.ts';
+import { urlOf } from './replica-blob.ts';
 
 /** What copying needs. */
 export interface TransferRig {
   readonly blobs: Blobs;
+  readonly pages: Pages;
+  readonly blobCalls: Readonly<BlobCalls>;
   readonly leases: Leases;
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly runKey: string;
+  readonly run: Run;
+  readonly keepPartial: boolean;
+  readonly copyMethod: CopyMethod;
+  readonly verify: Verify;
+  /** From 0 up to 1. */
+  readonly random: () => number;
 }
 
-/** Copies that are followed at once: one small request every few seconds each. */
-const COPIES_AT_ONCE = 64;
-const PROGRESS_INTERVAL_MS = 10_000;
-const NEAR_COPY_LIMIT_MS = 24 * 3600 * 1000;
+type Shared = CopyingRig & TransferRig & { readonly gate: Gate };
+
+/** Replicas of one disk that are copied piece by piece from the start: about what one runner can drive. */
+const MEMBERS = 32;
+/** Copies inside one account that are pending at once. */
+const NEAR_AT_ONCE = 4;
+const PROGRESS_INTERVAL_MS = 5_000;
 
 /**
- * Makes every replica of every disk by Copy Blob: the first of each account from the snapshot, the others of the
- * account from that one, which moves no data between accounts. What became of each is put into `outcomes` at once.
- * One failed replica does not stop the others; what it left is removed. Rejects only when the run is cancelled.
+ * Makes every replica of every disk, and puts what became of each into `outcomes` at once. One failed replica does not
+ * stop the others; what it left is removed. Rejects only when the run is cancelled.
  */
 export async function transfer(
-  sources: readonly Source[],
+  sources: readonly DiskSource[],
   rig: TransferRig,
   outcomes: Outcome[],
-): Promise<void> {
-  const board = new ProgressBoard(sources, rig);
-  const limit = pLimit(COPIES_AT_ONCE);
-  await Promise.all(
-    sources.flatMap((source) =>
-      byAccount(source.disk.replicas).map((replicas) =>
-        copyIntoAccount(source, replicas, { ...rig, board, limit, outcomes }),
-      ),
-    ),
-  );
-  rig.signal.throwIfAborted();
-  board.print();
-}
-
-interface CopyingRig extends TransferRig {
-  readonly board: ProgressBoard;
-  readonly limit: LimitFunction;
-  readonly outcomes: Outcome[];
-}
-
-async function copyIntoAccount(
-  source: Source,
-  replicas: readonly PlannedReplica[],
-  rig: CopyingRig,
-): Promise<void> {
-  const [first, ...others] = replicas;
-  if (first === undefined) return;
-  const lead = await rig.limit(() => copyReplica(source, first, undefined, rig));
-  const near = lead.outcome.kind === 'copied' ? targetOf(first) : undefined;
-  const rest = await Promise.all(
-    others.map((replica) => rig.limit(() => copyReplica(source, replica, near, rig))),
-  );
-  const drafts = [lead, ...rest].filter((written) => written.draft !== undefined);
-  await Promise.all(
-    drafts.map((written) =>
-      rig.limit(async () => {
-        rig.outcomes.push(await swapIn(source, written, rig));
-      }),
-    ),
-  );
-}
-
-/** A replica that is written; one that overwrites is still under its draft's name, held by a lease. */
-type Written =
-  | { readonly outcome: Outcome; readonly draft: undefined }
-  | { readonly outcome: Copied; readonly draft: { lease: BlobLease } };
-
-type BlobLease = Extract<Lease, { kind: 'blob' }>;
-type Copied = Extract<Outcome, { kind: 'copied' }>;
-
-/** Copies one replica, from the account's own finished one when it is given; the snapshot stands in for it. */
-async function copyReplica(
-  source: Source,
-  replica: PlannedReplica,
-  near: string | undefined,
-  rig: CopyingRig,
-): Promise<Written> {
-  const url = targetOf(replica);
+): Promise<Traffic> {
   const startedAt = rig.clock.now();
-  const held: { lease: BlobLease } = { lease: { kind: 'blob', url, key: rig.runKey } };
+  const book = new ProgressBook(startedAt);
+  for (const { disk } of sources) {
+    for (const replica of disk.replicas) book.expect(urlOf(replica), disk.sizeBytes, startedAt);
+  }
+  const gate = new Gate();
+  const over = new AbortController();
+  const shared = { ...rig, book, gate, outcomes };
+  const telling = tellProgress(shared, AbortSignal.any([rig.signal, over.signal]));
   try {
+    // Nothing is under way any more when the leases are closed.
+    const ended = await Promise.allSettled(sources.map((source) => copyDisk(source, shared)));
     rig.signal.throwIfAborted();
-    const copyId = await rig.leases.hold(held.lease, () => startReplica(source, url, near, rig));
-    amend(held, { copyId }, rig);
-    const copyRig = copyRigOf(source, near, rig);
-    await followCopy(url, copyId, copyRig, (bytes) => {
-      rig.board.report(url, bytes);
+    for (const disk of ended) if (disk.status === 'rejected') throw disk.reason;
+  } finally {
+    over.abort();
+    await telling;
+  }
+  const now = rig.clock.now();
+  rig.log.info(`Copied: ${renderProgress(book.summary(now))}`);
+  return trafficOf(outcomes, rig.blobCalls, book.samples(now));
+}
+
+function trafficOf(
+  outcomes: readonly Outcome[],
+  { putPages, others }: Readonly<BlobCalls>,
+  samples: Traffic['samples'],
+): Traffic {
+  const copied = outcomes.filter((outcome) => outcome.kind === 'copied');
+  const sum = (bytesOf: (outcome: Copied) => number): number =>
+    copied.reduce((total, outcome) => total + bytesOf(outcome), 0);
+  return {
+    putPages,
+    otherCalls: others,
+    movedBytes: sum(({ movedBytes }) => movedBytes),
+    savedBytes: sum(({ method, lengthBytes, movedBytes, resumedBytes }) =>
+      method === 'page-ranges' ? lengthBytes - movedBytes - resumedBytes : 0,
+    ),
+    samples,
+  };
+}
+
+async function tellProgress(
+  { book, gate, clock, log }: Shared,
+  signal: AbortSignal,
+): Promise<void> {
+  const isTime = (): Promise<boolean> =>
+    clock.sleep(PROGRESS_INTERVAL_MS, signal).then(
+      () => true,
+      () => false,
+    );
+  while (await isTime()) {
+    book.inFlight(gate.inFlight);
+    log.info(`Copying: ${renderProgress(book.summary(clock.now()))}`);
+  }
+}
+
+async function copyDisk(source: DiskSource, rig: Shared): Promise<void> {
+  let pieces: Pieces | undefined;
+  try {
+    pieces = await findPieces(source, rig);
+  } catch (error) {
+    failAll(source, error, rig);
+    return;
+  }
+  const prover = new Prover(source, pieces, rig);
+  if (pieces === undefined || rig.copyMethod === 'copy-blob') {
+    await copyWhole(new DiskCopy(source, pieces, undefined, prover, rig), source, rig);
+    return;
+  }
+  using broadcast = new Broadcast(pieces, rig);
+  broadcast.addExport(source.first, source.disk.location);
+  for (const more of source.more) {
+    void more.then((opened) => {
+      if (opened !== undefined) broadcast.addExport(opened, source.disk.location);
     });
-    const metadata = completeMetadata(source, replica, near, rig);
-    const { lengthBytes, etag } = await completeReplica(source, url, metadata, rig);
-    rig.board.finish(url);
-    const seconds = (rig.clock.now() - startedAt) / 1000;
-    const outcome = { kind: 'copied', replica, etag, lengthBytes, copyId, seconds } as const;
-    if (replica.overwrite !== undefined) return { outcome, draft: held };
-    rig.leases.keep(held.lease);
-    rig.outcomes.push(outcome);
-    return { outcome, draft: undefined };
-  } catch (error) {
-    const failed = explain(`Could not copy blob "${url}"`, error);
-    if (!rig.signal.aborted) rig.log.warn(failed.message);
-    await rig.leases.release(held.lease);
-    const outcome = { kind: 'failed', replica, error: failed } as const;
-    rig.outcomes.push(outcome);
-    return { outcome, draft: undefined };
+  }
+  await copyPieces(new DiskCopy(source, pieces, broadcast, prover, rig), source, rig);
+}
+
+/** A disk that cannot be read at all does not stop the others. */
+function failAll({ disk }: DiskSource, reason: unknown, rig: Shared): void {
+  rig.signal.throwIfAborted();
+  const error = explain(`Could not copy disk "${disk.diskName}"`, reason);
+  rig.log.warn(error.message);
+  for (const replica of disk.replicas) {
+    rig.book.failed(urlOf(replica));
+    rig.outcomes.push({ kind: 'failed', replica, error });
   }
 }
 
-/** Copy Blob from a finished replica of the account moves no data between accounts; where it is refused, the snapshot serves. */
-async function startReplica(
-  source: Source,
-  url: string,
-  near: string | undefined,
-  rig: CopyingRig,
-): Promise<string> {
-  const request = { destination: url, metadata: copyingMetadata(source, near, rig) };
-  if (near !== undefined) {
+/** The pieces of a disk; undefined where page ranges are refused and Copy Blob has to do. */
+async function findPieces(source: DiskSource, rig: Shared): Promise<Pieces | undefined> {
+  const { disk, first } = source;
+  const read = async (window: ByteRange, signal: AbortSignal): Promise<readonly ByteRange[]> => {
+    const { sas } = first;
     try {
-      return await startCopy({ ...request, source: near }, copyRigOf(source, near, rig));
+      return await rig.pages.list(sas, window, signal);
     } catch (error) {
-      rig.signal.throwIfAborted();
-      rig.log.info(`${describe(error)} It is copied from the snapshot instead.`);
+      if (azureFailure(error).status !== 403) throw error;
+      await first.renew(sas);
+      return rig.pages.list(first.sas, window, signal);
     }
-  }
-  return startCopy({ ...request, source: source.sas }, copyRigOf(source, undefined, rig));
-}
-
-/** Verifies what was copied, and only then marks it as complete. */
-async function completeReplica(
-  source: Source,
-  url: string,
-  metadata: Readonly<Record<string, string>>,
-  rig: CopyingRig,
-): Promise<{ readonly lengthBytes: number; readonly etag: string }> {
-  const verified = await verifyReplica(rig.blobs, url, source.disk, source.footer, rig.signal);
+  };
+  const lengthBytes = disk.sizeBytes + VHD_FOOTER_BYTES;
   try {
-    const etag = await rig.blobs.setMetadata(url, metadata, rig.signal);
-    return { lengthBytes: verified.lengthBytes, etag };
+    return cutPieces(await readRanges(read, lengthBytes, rig), lengthBytes);
   } catch (error) {
-    throw explain(`Could not mark blob "${url}" as complete`, error);
-  }
-}
-
-/**
- * Puts a finished draft in the place of the blob that it overwrites, and removes the draft. From the moment that the
- * old blob may be gone, the draft stays until the new one is whole.
- */
-async function swapIn(
-  source: Source,
-  { outcome, draft }: { readonly outcome: Copied; readonly draft: { lease: BlobLease } },
-  rig: CopyingRig,
-): Promise<Outcome> {
-  const { replica } = outcome;
-  const { draftUrl, etag } = replica.overwrite ?? { draftUrl: '', etag: '' };
-  try {
     rig.signal.throwIfAborted();
-    amend(draft, { swap: { url: replica.url, etag } }, rig);
-    const copyRig = copyRigOf(source, draftUrl, rig);
-    const metadata = copyingMetadata(source, draftUrl, rig);
-    const request = { source: draftUrl, destination: replica.url, metadata, overwriteEtag: etag };
-    const copyId = await startCopy(request, copyRig);
-    await followCopy(replica.url, copyId, copyRig, () => undefined);
-    const done = metadataOf(source, 'complete', rig.runKey);
-    const completed = await completeReplica(source, replica.url, done, rig);
-    await rig.leases.release(draft.lease);
-    return { ...outcome, copyId, etag: completed.etag };
-  } catch (error) {
-    const failed = explain(`Could not overwrite blob "${replica.url}"`, error);
-    await rig.leases.release(draft.lease);
-    return { kind: 'failed', replica, error: failed };
+    const failed = explain(`Could not list the pages of disk "${disk.diskName}"`, error);
+    if (rig.copyMethod === 'page-ranges') throw failed;
+    rig.log.info(`${describe(failed)} Whole VHDs are copied by Copy Blob instead.`);
+    return undefined;
   }
 }
 
-function amend(
-  held: { lease: BlobLease },
-  change: Pick<BlobLease, 'copyId' | 'swap'>,
-  rig: CopyingRig,
-): void {
-  const amended: BlobLease = { ...held.lease, ...change };
-  rig.leases.amend(held.lease, amended);
-  held.lease = amended;
+/** All by Copy Blob: the first of each account from the snapshot, the others of the account from that one. */
+async function copyWhole(copy: DiskCopy, { disk }: DiskSource, rig: Shared): Promise<void> {
+  const groups = Map.groupBy(disk.replicas, ({ account }) => account.id.toLowerCase());
+  await Promise.all(
+    [...groups.values()].map(async ([lead, ...others]) => {
+      if (lead === undefined) return;
+      const near = await copy.byCopyBlob(lead, undefined);
+      await Promise.all(others.map((replica) => copy.byCopyBlob(replica, near)));
+    }),
+  );
+  if (!rig.signal.aborted) await copy.finish();
 }
 
-/** A copy from the snapshot ends with its SAS; one inside the account has a limit of its own. */
-function copyRigOf(source: Source, near: string | undefined, rig: CopyingRig): CopyRig {
-  const deadlineMs = near === undefined ? source.endsAt : rig.clock.now() + NEAR_COPY_LIMIT_MS;
-  const { blobs, clock, signal, runKey } = rig;
-  return { blobs, clock, signal, runKey, deadlineMs };
+/** Some piece by piece, at least one in each account; the others in the way that turns out to be quicker. */
+async function copyPieces(copy: DiskCopy, { disk }: DiskSource, rig: Shared): Promise<void> {
+  const [leads, rest] = chooseLeads(disk.replicas);
+  const followers = new Followers(leads, rest, { ...rig, usesNear: rig.copyMethod === 'auto' });
+  const byPieces = leads.map(async (lead) => {
+    const startedAt = rig.clock.now();
+    const url = await copy.byPieces(lead);
+    followers.ended(lead, url, (rig.clock.now() - startedAt) / 1000);
+    for (;;) {
+      const next = rig.signal.aborted ? undefined : await followers.forBroadcast();
+      if (next === undefined) return;
+      await copy.byPieces(next);
+    }
+  });
+  const near = followers.accounts.flatMap((account) =>
+    Array.from({ length: NEAR_AT_ONCE }, async () => {
+      for (;;) {
+        const next = await followers.forNear(account);
+        if (next === undefined) return;
+        await copy.byCopyBlob(next.replica, next.near);
+        followers.nearEnded();
+      }
+    }),
+  );
+  await Promise.all([...byPieces, ...near]);
+  if (!rig.signal.aborted) await copy.finish();
 }
 
-/** A blob is named as done only when it is: `complete` comes last. */
-function metadataOf(
-  source: Source,
-  state: 'copying' | 'complete',
-  runKey: string,
-): Readonly<Record<string, string>> {
-  return {
-    [KEY_METADATA]: runKey,
-    [STATE_METADATA]: state,
-    [DISK_METADATA]: source.disk.label,
-    [SNAPSHOT_METADATA]: source.snapshotUniqueId,
-  };
-}
-
-/** As long as this run may still follow the copy, a sweep leaves the blob alone. */
-function copyingMetadata(
-  source: Source,
-  near: string | undefined,
-  rig: CopyingRig,
-): Readonly<Record<string, string>> {
-  const expires = Math.max(source.endsAt, copyRigOf(source, near, rig).deadlineMs);
-  return {
-    ...metadataOf(source, 'copying', rig.runKey),
-    [EXPIRES_METADATA]: new Date(expires).toISOString(),
-  };
-}
-
-/** A draft is temporary also when it is complete. */
-function completeMetadata(
-  source: Source,
-  replica: PlannedReplica,
-  near: string | undefined,
-  rig: CopyingRig,
-): Readonly<Record<string, string>> {
-  const metadata = metadataOf(source, 'complete', rig.runKey);
-  return replica.overwrite === undefined
-    ? metadata
-    : { ...copyingMetadata(source, near, rig), ...metadata };
-}
-
-function targetOf(replica: PlannedReplica): string {
-  return replica.overwrite?.draftUrl ?? replica.url;
-}
-
-function byAccount(replicas: readonly PlannedReplica[]): readonly (readonly PlannedReplica[])[] {
-  return [...Map.groupBy(replicas, ({ account }) => account.id.toLowerCase()).values()];
-}
-
-/** Keeps how far every copy is, and says so every few seconds. */
-class ProgressBoard {
-  readonly #copies: Map<string, CopyProgress>;
-  readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #startedAt: number;
-  #printedAt: number;
-
-  constructor(sources: readonly Source[], { clock, log }: TransferRig) {
-    this.#copies = new Map(
-      sources.flatMap(({ disk, footer }) =>
-        disk.replicas.map((replica) => [
-          targetOf(replica),
-          { copiedBytes: 0, totalBytes: disk.sizeBytes + footer.length, isDone: false },
-        ]),
-      ),
-    );
-    this.#clock = clock;
-    this.#log = log;
-    this.#startedAt = this.#printedAt = clock.now();
-  }
-
-  report(url: string, copiedBytes: number): void {
-    this.#change(url, { copiedBytes });
-    if (this.#clock.now() - this.#printedAt >= PROGRESS_INTERVAL_MS) this.print();
-  }
-
-  finish(url: string): void {
-    this.#change(url, { isDone: true });
-  }
-
-  print(): void {
-    this.#printedAt = this.#clock.now();
-    const elapsedSeconds = (this.#printedAt - this.#startedAt) / 1000;
-    this.#log.info(
-      `Copying: ${renderProgress(summarizeProgress([...this.#copies.values()], elapsedSeconds))}`,
-    );
-  }
-
-  #change(url: string, change: Partial<CopyProgress>): void {
-    const copy = this.#copies.get(url);
-    if (copy !== undefined) this.#copies.set(url, { ...copy, ...change });
-  }
+/** The first of each account come first. */
+function chooseLeads(
+  replicas: readonly PlannedReplica[],
+): readonly [readonly PlannedReplica[], readonly PlannedReplica[]] {
+  const groups = Map.groupBy(replicas, ({ account }) => account.id.toLowerCase());
+  const firsts = [...groups.values()].flatMap(([first]) => (first === undefined ? [] : [first]));
+  const others = replicas.filter((replica) => !firsts.includes(replica));
+  const count = Math.max(0, MEMBERS - firsts.length);
+  return [[...firsts, ...others.slice(0, count)], others.slice(count)];
 }

@@ -1,3 +1,4 @@
+import type { Copied, Traffic } from '../copy/outcome.ts';
 import { finishedReplicas, hyperVGenerationOf, type Result } from './result.ts';
 
 /** Raised when a field changes its meaning or goes. */
@@ -32,7 +33,11 @@ export function renderManifest(result: Result, createdAt: string): string {
         keepSnapshots: plan.keepSnapshots,
         sasDurationInSeconds: plan.sasDurationInSeconds,
         expected: plan.expected,
-        snapshots: plan.isDone ? [] : plan.disks.map(({ snapshotId }) => snapshotId),
+        copyMethod: plan.copyMethod,
+        verify: plan.verify,
+        snapshots: plan.isDone
+          ? []
+          : plan.disks.flatMap((disk) => disk.exports.map(({ snapshotId }) => snapshotId)),
         vhds: plan.disks.flatMap((disk) =>
           disk.replicas.map(({ url, overwrite }) => ({ url, overwrite: overwrite !== undefined })),
         ),
@@ -53,7 +58,7 @@ export function renderManifest(result: Result, createdAt: string): string {
           lengthBytes: finished.lengthBytes,
           etag: finished.etag,
           ...(finished.kind === 'copied'
-            ? { copied: true, copyId: finished.copyId, seconds: finished.seconds }
+            ? { copied: true, ...copyFacts(finished) }
             : { copied: false }),
         })),
       })),
@@ -63,6 +68,7 @@ export function renderManifest(result: Result, createdAt: string): string {
         ? [{ url: outcome.replica.url, reason: outcome.error.message }]
         : [],
     ),
+    traffic: trafficFacts(capture?.traffic),
     findings: findings.map(({ rule, level, message }) => ({ rule, level, message })),
     phases: phases.map(({ name, startedAt, endedAt, succeeded }) => ({
       name,
@@ -73,6 +79,29 @@ export function renderManifest(result: Result, createdAt: string): string {
     leftBehind: result.leaks.map(({ command, reason }) => ({ command, reason })),
   };
   return `${JSON.stringify(manifest, undefined, 2)}\n`;
+}
+
+/** How a replica was made, and what was proven of it. */
+function copyFacts(copied: Copied): object {
+  const { method, copyId, seconds, proof, retries } = copied;
+  const { movedBytes, resumedBytes, fromExports, fromReplicas } = copied;
+  return {
+    method,
+    copyId,
+    seconds,
+    movedBytes,
+    resumedBytes,
+    fromExports,
+    fromReplicas,
+    retries,
+    proof,
+  };
+}
+
+function trafficFacts(traffic: Traffic | undefined): Omit<Traffic, 'samples'> | undefined {
+  if (traffic === undefined) return undefined;
+  const { putPages, otherCalls, movedBytes, savedBytes } = traffic;
+  return { putPages, otherCalls, movedBytes, savedBytes };
 }
 
 /** A snapshot that is kept is named with its ID, one that is deleted by what tells it from others. */

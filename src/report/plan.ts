@@ -1,6 +1,7 @@
-import type { Plan } from '../plan.ts';
+import { listOf } from '../errors.ts';
+import type { Plan, PlannedDisk } from '../plan.ts';
 import { requireResourceId } from '../resource-id.ts';
-import { formatBytes, formatSeconds } from '../units.ts';
+import { formatBytes, formatCount, formatSeconds } from '../units.ts';
 
 /** The plan as lines for the log: every step and every name. */
 export function renderPlan(plan: Plan): readonly string[] {
@@ -15,11 +16,52 @@ export function renderPlan(plan: Plan): readonly string[] {
   return [
     `Plan for VM "${vm.name}" (${vm.powerState}): ${steps.length === 0 ? 'leave it as it is' : steps.join(', ')}.`,
     ...plan.disks.flatMap((disk) => [
-      `Disk "${disk.diskName}" (${disk.label}, ${formatBytes(disk.sizeBytes)}) through snapshot "${requireResourceId(disk.snapshotId).name}"${plan.keepSnapshots ? ', which is kept,' : ''} to:`,
+      `Disk "${disk.diskName}" (${disk.label}, ${formatBytes(disk.sizeBytes)}) through ${snapshotsOf(disk, plan.keepSnapshots)} to:`,
       ...disk.replicas.map(
         ({ url, overwrite }) => `  ${url}${overwrite === undefined ? '' : ' (overwritten)'}`,
       ),
     ]),
-    `${expected.changes} changes by the resource manager and ${expected.copies} copies; at most ${formatBytes(expected.bytes)} to copy, at least ${formatSeconds(expected.seconds)} when every page holds data; the SAS live for ${formatSeconds(plan.sasDurationInSeconds)}.`,
+    `${methods[plan.copyMethod]}; ${proofOf(plan)}.`,
+    `${formatCount(expected.changes, 'change')} by the resource manager and ${expected.copies} copies; at most ${formatBytes(expected.bytes)} to copy, at least ${formatSeconds(expected.seconds)} when every page holds data; the SAS live for ${formatSeconds(plan.sasDurationInSeconds)}.`,
+    costsOf(plan),
   ];
+}
+
+/** Of several snapshots of a disk only the first outlives the run. */
+function snapshotsOf({ exports }: PlannedDisk, isKept: boolean): string {
+  const [first = '', ...others] = exports.map(
+    ({ snapshotId }) => `"${requireResourceId(snapshotId).name}"`,
+  );
+  if (others.length === 0) return `snapshot ${first}${isKept ? ', which is kept,' : ''}`;
+  return `snapshots ${listOf([`${first}${isKept ? ' (which is kept)' : ''}`, ...others])}`;
+}
+
+const methods: Readonly<Record<Plan['copyMethod'], string>> = {
+  auto: 'Copied by page ranges, or by Copy Blob where that is cheaper or page ranges are refused',
+  'page-ranges': 'Copied by page ranges only',
+  'copy-blob': 'Copied by Copy Blob only',
+};
+
+function proofOf({ copyMethod, verify }: Plan): string {
+  if (verify === 'full') return 'proven by reading source and VHDs back through the runner';
+  return copyMethod === 'copy-blob'
+    ? 'proven by copy status, length, footer and page ranges, since Copy Blob gives no checksums'
+    : 'proven by the checksums of the storage service';
+}
+
+/** What will be on the bill, as far as the plan knows. */
+function costsOf({ vm, disks, expected }: Plan): string {
+  const bytes = disks.reduce((sum, disk) => sum + disk.sizeBytes * disk.replicas.length, 0);
+  const regions = new Set(
+    disks.flatMap(({ replicas }) => replicas.map(({ account }) => account.location)),
+  );
+  regions.delete(vm.location);
+  return [
+    `Costs: ${formatCount(expected.transactions, 'transaction')} on blobs when every page holds data and none is repeated`,
+    `${formatBytes(bytes)} of page blobs at most`,
+    `${formatCount(expected.exports, 'snapshot')} as long as needed`,
+    ...(regions.size === 0 ? [] : [`traffic from ${vm.location} to ${listOf([...regions])}`]),
+  ]
+    .join(', ')
+    .concat('.');
 }

@@ -1,6 +1,6 @@
 import type { Capture } from '../capture.ts';
 import type { Finding } from '../checks/check.ts';
-import type { Outcome } from '../copy/transfer.ts';
+import type { Outcome } from '../copy/outcome.ts';
 import type { Leak } from '../lease.ts';
 import type { Requirement } from '../permissions.ts';
 import type { DiskKey, Plan } from '../plan.ts';

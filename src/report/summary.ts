@@ -1,12 +1,14 @@
 import type { Plan } from '../plan.ts';
 import type { Phase } from '../timeline.ts';
 import { formatSeconds } from '../units.ts';
+import { renderProof, renderThroughput, renderTraffic } from './copies.ts';
 import { renderPlan } from './plan.ts';
 import { finishedReplicas, hyperVGenerationOf, type Result } from './result.ts';
-import { replicaRows } from './table.ts';
+import { cutRows, replicaRows } from './table.ts';
 
-/** The runner drops a summary of more than 1 MiB whole, so long lists and texts are cut here. */
+/** The runner drops a summary of more than 1 MiB whole, so long lists and texts are cut here: a list to 128 KiB. */
 const MAX_ROWS = 200;
+const MAX_LIST_BYTES = 128 * 1024;
 const MAX_TEXT = 2000;
 
 /** The job summary as Markdown: what was made, where, how long each phase took, what was found, how to use it next. */
@@ -20,6 +22,7 @@ export function renderSummary(result: Result): string {
     ...(failure === undefined ? [] : [`> [!CAUTION]\n> ${escape(failure)}`]),
     ...renderOutcome(result),
     ...renderReplicas(result),
+    ...renderCopies(result),
     ...renderPhases(result.phases),
     ...renderFindings(result),
     ...renderLeaks(result),
@@ -41,11 +44,10 @@ function renderOutcome(result: Result): readonly string[] {
   const rights = permissions.map(({ scope, kind, name }) => `${kind} ${name} on ${scope}`);
   return [
     'Nothing was changed.',
-    ['```', ...renderPlan(plan).slice(0, MAX_ROWS), '```'].join('\n'),
-    `<details><summary>Permissions that it needs</summary>\n\n${rights
-      .slice(0, MAX_ROWS)
-      .map((right) => `- ${escape(right)}`)
-      .join('\n')}\n\n</details>`,
+    ['```', list(renderPlan(plan)), '```'].join('\n'),
+    `<details><summary>Permissions that it needs</summary>\n\n${list(
+      rights.map((right) => `- ${escape(right)}`),
+    )}\n\n</details>`,
   ];
 }
 
@@ -60,22 +62,32 @@ function renderFacts(result: Result, plan: Plan): string {
 }
 
 function renderReplicas(result: Result): readonly string[] {
-  const rows = replicaRows(result);
-  if (rows.length === 0) return [];
-  const more =
-    rows.length > MAX_ROWS ? [`${rows.length - MAX_ROWS} more are in the manifest.`] : [];
+  const { shown, more } = cutRows(replicaRows(result));
+  if (shown.length === 0) return [];
   return [
-    [
-      '| Disk | Replica | Storage account | Blob | Size | Time | Rate | Result |',
-      '| --- | ---: | --- | --- | ---: | ---: | ---: | --- |',
-      ...rows
-        .slice(0, MAX_ROWS)
-        .map(
-          (row) =>
-            `| ${row.disk} | ${row.replica} | ${row.account} | <code>${escape(row.blob)}</code> | ${row.size} | ${row.time} | ${row.rate} | ${row.result} |`,
-        ),
-    ].join('\n'),
-    ...more,
+    list(
+      shown.map((row) => {
+        const cells = [row.disk, row.replica, row.account, `<code>${escape(row.blob)}</code>`];
+        const numbers = [row.size, row.moved, row.time, row.rate, row.retries];
+        return `| ${[...cells, ...numbers, escape(row.source), row.result].join(' | ')} |`;
+      }),
+      [
+        '| Disk | Replica | Storage account | Blob | Size | Moved | Time | Rate | Retries | Source | Result |',
+        '| --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | --- | --- |',
+      ],
+      more,
+    ),
+  ];
+}
+
+function renderCopies(result: Result): readonly string[] {
+  const proof = renderProof(result);
+  const traffic = renderTraffic(result);
+  const picture = renderThroughput(result.capture?.traffic?.samples ?? []);
+  return [
+    ...(proof.length === 0 ? [] : ['### Proof', list(proof.map((line) => `- ${escape(line)}`))]),
+    ...(traffic.length === 0 ? [] : ['### Traffic', traffic.join(' ')]),
+    ...(picture === undefined ? [] : [picture]),
   ];
 }
 
@@ -84,7 +96,7 @@ function renderPhases(phases: readonly Phase[]): readonly string[] {
   const [first] = phases;
   if (first === undefined) return [];
   const total = (Math.max(...phases.map(({ endedAt }) => endedAt)) - first.startedAt) / 1000;
-  const bars = phases.map(({ name, startedAt, endedAt, succeeded }, index) => {
+  const bars = phases.slice(0, MAX_ROWS).map(({ name, startedAt, endedAt, succeeded }, index) => {
     const seconds = formatSeconds((endedAt - startedAt) / 1000);
     const state = succeeded ? '' : 'crit, ';
     return `  ${name} (${seconds}) :${state}p${index}, ${startedAt}, ${Math.max(endedAt, startedAt + 1)}`;
@@ -101,13 +113,10 @@ function renderFindings({ plan, findings }: Result): readonly string[] {
   }
   return [
     '### Checks',
-    [
-      '| | Finding |',
-      '| --- | --- |',
-      ...findings
-        .slice(0, MAX_ROWS)
-        .map(({ level, message }) => `| ${level} | ${escape(message)} |`),
-    ].join('\n'),
+    list(
+      findings.map(({ level, message }) => `| ${level} | ${escape(message)} |`),
+      ['| | Finding |', '| --- | --- |'],
+    ),
   ];
 }
 
@@ -115,10 +124,7 @@ function renderLeaks({ leaks }: Result): readonly string[] {
   if (leaks.length === 0) return [];
   return [
     '### Left behind',
-    leaks
-      .slice(0, MAX_ROWS)
-      .map(({ command, reason }) => `- ${escape(reason)} <code>${escape(command)}</code>`)
-      .join('\n'),
+    list(leaks.map(({ command, reason }) => `- ${escape(reason)} <code>${escape(command)}</code>`)),
   ];
 }
 
@@ -140,6 +146,30 @@ function renderNext(result: Result): readonly string[] {
       '```',
     ].join('\n'),
   ];
+}
+
+/** The lines as far as they may fill the summary, below their head, and how many there are more. */
+function list(lines: readonly string[], head: readonly string[] = [], more = 0): string {
+  const { lines: shown, left } = cut(lines);
+  const missing = left + more;
+  return [
+    ...head,
+    ...shown,
+    ...(missing === 0 ? [] : ['', `${missing} more are in the manifest.`]),
+  ].join('\n');
+}
+
+function cut(lines: readonly string[]): {
+  readonly lines: readonly string[];
+  readonly left: number;
+} {
+  const encoder = new TextEncoder();
+  let bytes = 0;
+  const end = lines.findIndex((line, index) => {
+    bytes += encoder.encode(line).length + 1;
+    return index >= MAX_ROWS || bytes > MAX_LIST_BYTES;
+  });
+  return end === -1 ? { lines, left: 0 } : { lines: lines.slice(0, end), left: lines.length - end };
 }
 
 /** Keeps a text from breaking out of its table cell or becoming markup, and from filling the summary. */

@@ -1,0 +1,395 @@
+import { ActionError, azureFailure, describe, explain, reasonOf } from '../errors.ts';
+import type { CopyMethod } from '../inputs.ts';
+import type { PlannedReplica } from '../plan.ts';
+import type { Log } from '../ports.ts';
+import { VHD_FOOTER_BYTES } from '../vhd.ts';
+import { type Broadcast, PageCopyRefused, type Tally } from './broadcast.ts';
+import { CopyStalled, followCopy, SourceEnded, startCopy, type StallWatch } from './copy-blob.ts';
+import type { Crc64 } from './crc64.ts';
+import type { DiskSource } from './disk-source.ts';
+import type { Copied, Outcome } from './outcome.ts';
+import type { Pieces } from './pieces.ts';
+import type { ProgressBook } from './progress.ts';
+import { ReplicaBlob, urlOf, type ReplicaRig } from './replica-blob.ts';
+import { readSidecar, sidecarUrl } from './sidecar.ts';
+import { PieceLog } from './piece-log.ts';
+import type { Prover } from './prover.ts';
+
+/** What copying the replicas of a disk needs. */
+export interface CopyingRig extends ReplicaRig {
+  readonly log: Log;
+  readonly copyMethod: CopyMethod;
+  readonly book: ProgressBook;
+  readonly outcomes: Outcome[];
+}
+
+/** A finished replica; one that overwrites is still under its draft's name. */
+interface Written {
+  readonly blob: ReplicaBlob;
+  readonly outcome: Copied;
+}
+
+/** A SAS that ends during a Copy Blob is granted anew so often. */
+const MAX_RESTARTS = 3;
+const NOTHING: Tally = {
+  movedBytes: 0,
+  resumedBytes: 0,
+  retries: 0,
+  fromExports: 0,
+  fromReplicas: 0,
+};
+
+/** Makes the replicas of one disk, by its pieces or by Copy Blob, and says of each what became of it. */
+export class DiskCopy {
+  readonly #source: DiskSource;
+  readonly #pieces: Pieces | undefined;
+  readonly #broadcast: Broadcast | undefined;
+  readonly #rig: CopyingRig;
+  readonly #prover: Prover;
+  readonly #drafts: Written[] = [];
+  /** By account. */
+  readonly #watches = new Map<string, StallWatch>();
+
+  /** Without `broadcast` everything goes by Copy Blob; without `pieces` page ranges are not compared. */
+  constructor(
+    source: DiskSource,
+    pieces: Pieces | undefined,
+    broadcast: Broadcast | undefined,
+    prover: Prover,
+    rig: CopyingRig,
+  ) {
+    this.#source = source;
+    this.#pieces = pieces;
+    this.#broadcast = broadcast;
+    this.#rig = rig;
+    this.#prover = prover;
+    for (const replica of source.disk.replicas) this.#expect(replica);
+  }
+
+  /** Copies a replica piece by piece. Returns the URL that others may be copied from; undefined when it failed. */
+  byPieces(replica: PlannedReplica): Promise<string | undefined> {
+    if (replica.earlier?.kind === 'finished') return this.#adopt(replica);
+    return this.#make(replica, async (blob, startedAt) => {
+      if (this.#broadcast === undefined) return this.#copyBlob(blob, undefined, startedAt);
+      try {
+        return await this.#copyPieces(blob, this.#broadcast, startedAt);
+      } catch (error) {
+        if (!(error instanceof PageCopyRefused) || this.#rig.copyMethod !== 'auto') throw error;
+        this.#rig.log.info(`${error.message} It is copied by Copy Blob instead.`);
+        await blob.release();
+        this.#expect(replica);
+        return this.#copyBlob(
+          new ReplicaBlob(replica, this.#source, this.#rig),
+          undefined,
+          startedAt,
+        );
+      }
+    });
+  }
+
+  /** Copies a replica by Copy Blob, from a finished one of its account where there is one. */
+  byCopyBlob(replica: PlannedReplica, near: string | undefined): Promise<string | undefined> {
+    if (replica.earlier?.kind === 'finished') return this.#adopt(replica);
+    if (replica.earlier?.kind === 'partial' && this.#broadcast) return this.byPieces(replica);
+    return this.#make(replica, async (blob, startedAt) => {
+      try {
+        return await this.#copyBlob(blob, near, startedAt);
+      } catch (error) {
+        if (this.#broadcast === undefined || !(error instanceof CopyStalled)) throw error;
+        this.#rig.log.info(`${error.message} It is copied piece by piece instead.`);
+        await blob.release();
+        this.#expect(replica);
+        const anew = new ReplicaBlob(replica, this.#source, this.#rig);
+        return this.#copyPieces(anew, this.#broadcast, startedAt);
+      }
+    });
+  }
+
+  /** Puts the drafts in the place of what they overwrite, and fails replicas that turned out to differ. */
+  async finish(): Promise<void> {
+    const disputes = new Map(this.#broadcast?.disputes.map(({ url, error }) => [url, error]));
+    await Promise.all(
+      this.#drafts.map(async (written) => {
+        const error = disputes.get(written.blob.url);
+        await (error === undefined ? this.#swapIn(written) : this.#discard(written, error));
+      }),
+    );
+    for (const [url, error] of disputes) await this.#unmake(url, error);
+  }
+
+  async #make(
+    replica: PlannedReplica,
+    copy: (blob: ReplicaBlob, startedAt: number) => Promise<Written>,
+  ): Promise<string | undefined> {
+    const { clock, log, signal, book, outcomes } = this.#rig;
+    const blob = new ReplicaBlob(replica, this.#source, this.#rig);
+    try {
+      signal.throwIfAborted();
+      const written = await copy(blob, clock.now());
+      book.done(blob.url);
+      if (replica.overwrite === undefined) {
+        written.blob.keep();
+        outcomes.push(written.outcome);
+      } else {
+        this.#drafts.push(written);
+      }
+      return blob.url;
+    } catch (error) {
+      const failed = explain(`Could not copy blob "${blob.url}"`, error);
+      if (!signal.aborted) log.warn(failed.message);
+      book.failed(blob.url);
+      outcomes.push({ kind: 'failed', replica, error: failed });
+      return undefined;
+    }
+  }
+
+  async #copyPieces(blob: ReplicaBlob, broadcast: Broadcast, startedAt: number): Promise<Written> {
+    const { book, clock, keepPartial, log } = this.#rig;
+    const { pieces } = broadcast;
+    let pieceLog: PieceLog | undefined;
+    try {
+      const landed = await this.#prepare(blob, pieces);
+      if (landed.size > 0) {
+        log.info(`Blob "${blob.url}" has ${landed.size} of ${pieces.count} pieces already.`);
+      }
+      if (keepPartial && blob.replica.overwrite === undefined) {
+        const of = { snapshot: this.#source.snapshotUniqueId, pieces };
+        pieceLog = new PieceLog(blob.url, of, landed, blob.copyingMetadata(), this.#rig);
+        // The sidecar of an earlier attempt becomes this one's.
+        if (blob.replica.earlier !== undefined) await pieceLog.save();
+      }
+      const tally = await broadcast.copy({
+        url: blob.url,
+        region: blob.replica.account.location,
+        landed,
+        onLanded: (piece, crc) => {
+          book.moved(blob.url, pieces.length(piece), clock.now());
+          pieceLog?.add(piece, crc);
+        },
+      });
+      const proven = await this.#prover.prove(blob.url, broadcast.checksum());
+      const outcome = { ...proven, method: 'page-ranges', copyId: undefined, ...tally } as const;
+      const written = await this.#complete(blob, outcome, startedAt);
+      await pieceLog?.remove();
+      return written;
+    } catch (error) {
+      const isWrong = error instanceof ActionError && error.code === 'verify';
+      if (pieceLog === undefined || isWrong || error instanceof PageCopyRefused) {
+        await blob.release();
+        await pieceLog?.remove();
+      } else {
+        await pieceLog.save();
+        await blob.leave();
+      }
+      throw error;
+    }
+  }
+
+  /** An empty page blob, or the one that an earlier attempt left. Gives what has landed in it, with the checksums. */
+  async #prepare(blob: ReplicaBlob, pieces: Pieces): Promise<ReadonlyMap<number, Crc64>> {
+    const { earlier } = blob.replica;
+    if (earlier?.kind !== 'partial') {
+      await blob.create();
+      return new Map();
+    }
+    const { blobs, signal } = this.#rig;
+    const of = { snapshot: this.#source.snapshotUniqueId, pieces };
+    const bytes = await blobs.readBlob(sidecarUrl(blob.url), signal);
+    const recorded = bytes === undefined ? new Map<number, Crc64>() : readSidecar(bytes, of);
+    const landed = await this.#prover.keepLanded(blob.url, recorded);
+    await blob.takeOver(earlier.etag);
+    return landed;
+  }
+
+  /** A finished one of an earlier attempt, of the very same snapshot. */
+  async #adopt(replica: PlannedReplica): Promise<string | undefined> {
+    const { book, outcomes, log, signal } = this.#rig;
+    try {
+      const { lengthBytes } = await this.#prover.prove(replica.url);
+      const etag = replica.earlier?.etag ?? '';
+      outcomes.push({ kind: 'adopted', replica, etag, lengthBytes });
+      book.done(replica.url);
+      log.info(`Blob "${replica.url}" was finished by an earlier attempt.`);
+      return replica.url;
+    } catch (error) {
+      const failed = explain(`Could not take up blob "${replica.url}"`, error);
+      if (!signal.aborted) log.warn(failed.message);
+      book.failed(replica.url);
+      outcomes.push({ kind: 'failed', replica, error: failed });
+      return undefined;
+    }
+  }
+
+  async #copyBlob(
+    blob: ReplicaBlob,
+    near: string | undefined,
+    startedAt: number,
+  ): Promise<Written> {
+    try {
+      const copyId = await this.#runCopy(blob, near);
+      const proven = await this.#prover.prove(blob.url);
+      const movedBytes = this.#bytesToMove;
+      const from = near === undefined ? 'fromExports' : 'fromReplicas';
+      const tally = { ...NOTHING, movedBytes, [from]: movedBytes };
+      return await this.#complete(
+        blob,
+        { ...proven, method: 'copy-blob', copyId, ...tally },
+        startedAt,
+      );
+    } catch (error) {
+      await blob.release();
+      throw error;
+    }
+  }
+
+  /** A copy from the snapshot that dies with its SAS begins anew with the next one. */
+  async #runCopy(blob: ReplicaBlob, near: string | undefined): Promise<string> {
+    const { first } = this.#source;
+    for (let restarts = 0; ; restarts += 1) {
+      const sas = first.sas;
+      try {
+        return await first.lend(() => this.#copyOnce(blob, near, restarts > 0));
+      } catch (error) {
+        const isEnded = error instanceof SourceEnded || (restarts > 0 && isRefused(error));
+        if (!isEnded || restarts === MAX_RESTARTS) throw error;
+        this.#rig.log.info(`${error.message} It begins anew.`);
+        this.#expect(blob.replica);
+        if (near === undefined) await first.renew(sas);
+      }
+    }
+  }
+
+  async #copyOnce(
+    blob: ReplicaBlob,
+    near: string | undefined,
+    isRestart: boolean,
+  ): Promise<string> {
+    const { blobs, book, clock, signal } = this.#rig;
+    const start = async (): Promise<string> => this.#start(blob, near, isRestart);
+    let copyId: string;
+    if (isRestart) {
+      copyId = await start();
+      blob.restarted(copyId);
+    } else {
+      copyId = await blob.hold(start);
+    }
+    const lengthBytes = this.#source.disk.sizeBytes + VHD_FOOTER_BYTES;
+    try {
+      await followCopy(blob.url, copyId, this.#rig, this.#watchOf(blob.replica), (bytes) => {
+        book.reached(blob.url, bytes, lengthBytes, clock.now());
+      });
+    } catch (error) {
+      if (error instanceof CopyStalled) await blobs.abortCopy(blob.url, copyId, signal);
+      throw error;
+    }
+    return copyId;
+  }
+
+  /** Copy Blob from a finished replica of the account moves no data between accounts; where it is refused, the snapshot serves. */
+  async #start(blob: ReplicaBlob, near: string | undefined, isRestart: boolean): Promise<string> {
+    const { blobs, log, signal } = this.#rig;
+    const before = isRestart ? await blobs.blobState(blob.url, signal) : undefined;
+    const request = {
+      destination: blob.url,
+      metadata: blob.copyingMetadata(near === undefined ? 'snapshot' : 'account'),
+      ...(before !== undefined && { overwriteEtag: before.etag }),
+    };
+    if (near !== undefined) {
+      try {
+        return await startCopy({ ...request, source: near }, this.#rig);
+      } catch (error) {
+        signal.throwIfAborted();
+        log.info(`${describe(error)} It is copied from the snapshot instead.`);
+      }
+    }
+    return startCopy({ ...request, source: this.#source.first.sas }, this.#rig);
+  }
+
+  async #complete(
+    blob: ReplicaBlob,
+    copied: Omit<Copied, 'kind' | 'replica' | 'seconds' | 'etag'>,
+    startedAt: number,
+  ): Promise<Written> {
+    const etag = await blob.complete(blob.url, copied.proof);
+    const seconds = (this.#rig.clock.now() - startedAt) / 1000;
+    const outcome: Copied = { kind: 'copied', replica: blob.replica, etag, seconds, ...copied };
+    return { blob, outcome };
+  }
+
+  /**
+   * Puts a finished draft in the place of the blob that it overwrites, and removes the draft. From the moment that the
+   * old blob may be gone, the draft stays until the new one is whole.
+   */
+  async #swapIn({ blob, outcome }: Written): Promise<void> {
+    const { signal, outcomes } = this.#rig;
+    const { replica } = blob;
+    try {
+      signal.throwIfAborted();
+      const request = {
+        source: blob.url,
+        destination: replica.url,
+        metadata: blob.copyingMetadata('account'),
+        ...(replica.overwrite !== undefined && { overwriteEtag: replica.overwrite.etag }),
+      };
+      const copyId = await startCopy(request, this.#rig);
+      await followCopy(replica.url, copyId, this.#rig, this.#watchOf(replica), () => undefined);
+      const proven = await this.#prover.prove(replica.url);
+      const etag = await blob.complete(replica.url, proven.proof);
+      await blob.release();
+      outcomes.push({ ...outcome, ...proven, copyId, etag });
+    } catch (error) {
+      const failed = explain(`Could not overwrite blob "${replica.url}"`, error);
+      await blob.release();
+      outcomes.push({ kind: 'failed', replica, error: failed });
+    }
+  }
+
+  /** A draft that was done already when it turned out to differ: what it was to overwrite stays. */
+  async #discard({ blob }: Written, error: ActionError): Promise<void> {
+    this.#rig.log.warn(error.message);
+    await blob.release();
+    this.#rig.outcomes.push({ kind: 'failed', replica: blob.replica, error });
+  }
+
+  /** A replica that was done already when it turned out to differ. One that somebody else has changed is left there. */
+  async #unmake(url: string, error: ActionError): Promise<void> {
+    const { outcomes, blobs, signal, log } = this.#rig;
+    const index = outcomes.findIndex(
+      ({ kind, replica }) => kind === 'copied' && urlOf(replica) === url,
+    );
+    const outcome = outcomes[index];
+    if (outcome?.kind !== 'copied') return;
+    log.warn(error.message);
+    outcomes[index] = { kind: 'failed', replica: outcome.replica, error };
+    try {
+      await blobs.deleteBlob(outcome.replica.url, outcome.etag, signal);
+    } catch (failure) {
+      signal.throwIfAborted();
+      log.warn(
+        `Blob "${outcome.replica.url}" was not removed: ${reasonOf(failure)} Do not use it; delete it.`,
+      );
+    }
+  }
+
+  #expect(replica: PlannedReplica): void {
+    const { book, clock } = this.#rig;
+    book.expect(urlOf(replica), this.#bytesToMove, clock.now());
+  }
+
+  get #bytesToMove(): number {
+    return this.#pieces?.bytes ?? this.#source.disk.sizeBytes + VHD_FOOTER_BYTES;
+  }
+
+  #watchOf({ account }: PlannedReplica): StallWatch {
+    const watch = this.#watches.get(account.id) ?? { movedAt: this.#rig.clock.now() };
+    this.#watches.set(account.id, watch);
+    return watch;
+  }
+}
+
+/** The SAS has ended between the end of one copy and the start of the next. */
+function isRefused(error: unknown): error is ActionError {
+  return (
+    error instanceof ActionError && azureFailure(error.cause).code === 'CannotVerifyCopySource'
+  );
+}

@@ -1,0 +1,130 @@
+import type { BlobState, ListedSnapshot, VirtualMachine } from './facts.ts';
+import {
+  KEPT_TAG,
+  KEY_METADATA,
+  KEY_TAG,
+  RUN_METADATA,
+  SNAPSHOT_METADATA,
+  STATE_METADATA,
+} from './marks.ts';
+import type { DiskKey, DiskLayout, Layout, Run } from './plan.ts';
+import { requireResourceId } from './resource-id.ts';
+
+/** A snapshot that an earlier attempt of this workflow run kept for the next one. */
+export interface KeptSnapshot {
+  readonly id: string;
+  readonly uniqueId: string;
+  /** Of the attempt that took it. */
+  readonly key: string;
+}
+
+/** What an earlier attempt left, and whether this one goes on with it. */
+export interface Earlier {
+  /** The snapshots to go on with, one for each disk; empty when everything is copied anew. */
+  readonly snapshots: ReadonlyMap<DiskKey, KeptSnapshot>;
+  /** Kept snapshots that are of no use any more. */
+  readonly stale: readonly KeptSnapshot[];
+  /** Why so, as a sentence; undefined when there was nothing. */
+  readonly reason: string | undefined;
+}
+
+/** A blob that an earlier attempt of this workflow run made. */
+export interface EarlierBlob {
+  /** `finished` and `partial` are of the snapshot that this attempt goes on with; `stale` is of another one. */
+  readonly kind: 'finished' | 'partial' | 'stale';
+  readonly isComplete: boolean;
+  readonly key: string;
+  readonly etag: string;
+}
+
+const NOTHING: Earlier = { snapshots: new Map(), stale: [], reason: undefined };
+
+/** The mark of a run on its blobs: tells the next attempt of the same workflow run whose they are. */
+export function runMark({ repository, runId, attempt }: Run): string {
+  return `${repository}/${runId}/${attempt}`;
+}
+
+/**
+ * Finds what to go on with. Only a generalized VM cannot have run since its snapshots were taken; of any other one
+ * everything is copied anew, because an image must not mix two moments.
+ */
+export function findEarlier(
+  vm: VirtualMachine,
+  layout: Layout,
+  listed: readonly ListedSnapshot[],
+  run: Run,
+): Earlier {
+  const ours = listed.filter(({ tags }) => isEarlier(tags, run));
+  const byKey = Map.groupBy(ours, ({ tags }) => tags[KEY_TAG] ?? '');
+  const attempts = [...byKey.values()].sort((left, right) => attemptOf(right) - attemptOf(left));
+  const kept = ours.flatMap(keptFrom);
+  if (kept.length === 0) return NOTHING;
+  if (!vm.isGeneralized) {
+    const reason = `VM "${vm.name}" may have run since the snapshots that an earlier attempt kept: everything is copied anew.`;
+    return { snapshots: new Map(), stale: kept, reason };
+  }
+  for (const attempt of attempts) {
+    const snapshots = new Map(
+      layout.disks.flatMap((disk) => {
+        const found = attempt.find((snapshot) => isOf(snapshot, disk));
+        return found === undefined ? [] : keptFrom(found).map((one) => [disk.key, one] as const);
+      }),
+    );
+    if (snapshots.size < layout.disks.length) continue;
+    const ids = new Set([...snapshots.values()].map(({ id }) => id));
+    const stale = kept.filter(({ id }) => !ids.has(id));
+    const reason = `Going on with the snapshots of attempt ${attemptOf(attempt)}: only what is missing is copied.`;
+    return { snapshots, stale, reason };
+  }
+  const reason =
+    'The snapshots that an earlier attempt kept are not those of all disks: everything is copied anew.';
+  return { snapshots: new Map(), stale: kept, reason };
+}
+
+/** What a blob of an earlier attempt is worth to this one; undefined for a blob that is none. */
+export function judgeBlob(
+  blob: BlobState,
+  snapshot: KeptSnapshot | undefined,
+  run: Run,
+): EarlierBlob | undefined {
+  const { metadata, etag } = blob;
+  if (!isEarlierMark(metadata[RUN_METADATA], run)) return undefined;
+  const isComplete = metadata[STATE_METADATA] === 'complete';
+  const isSame = snapshot !== undefined && metadata[SNAPSHOT_METADATA] === snapshot.uniqueId;
+  const same = isComplete ? 'finished' : 'partial';
+  const key = metadata[KEY_METADATA] ?? '';
+  return { kind: isSame ? same : 'stale', isComplete, key, etag };
+}
+
+function isEarlier(tags: ListedSnapshot['tags'], run: Run): boolean {
+  return (
+    tags['vm-to-vhd-owner'] === run.repository &&
+    tags['vm-to-vhd-run'] === run.runId &&
+    Number(tags['vm-to-vhd-attempt']) < Number(run.attempt) &&
+    tags[KEY_TAG] !== undefined &&
+    tags[KEPT_TAG] !== 'true'
+  );
+}
+
+function isEarlierMark(mark: string | undefined, { repository, runId, attempt }: Run): boolean {
+  const prefix = `${repository}/${runId}/`;
+  return mark?.startsWith(prefix) === true && Number(mark.slice(prefix.length)) < Number(attempt);
+}
+
+/** The disk's own snapshot, not a further one that was only taken to be read beside it. */
+function isOf({ id, tags, sourceId }: ListedSnapshot, disk: DiskLayout): boolean {
+  return (
+    sourceId?.toLowerCase() === disk.diskId.toLowerCase() &&
+    tags['vm-to-vhd-disk'] === disk.label &&
+    requireResourceId(id).name.endsWith(`-${disk.label}-${tags[KEY_TAG] ?? ''}`)
+  );
+}
+
+function keptFrom({ id, uniqueId, tags }: ListedSnapshot): readonly KeptSnapshot[] {
+  const key = tags[KEY_TAG];
+  return uniqueId === undefined || key === undefined ? [] : [{ id, uniqueId, key }];
+}
+
+function attemptOf(snapshots: readonly ListedSnapshot[]): number {
+  return Math.max(...snapshots.map(({ tags }) => Number(tags['vm-to-vhd-attempt'])));
+}
