@@ -35,6 +35,6 @@ describe('the gate of a run', () => {
         gate.leave({ bytes: 4 * 1024 ** 2, milliseconds: 100, now });
       }
     }
-    expect(width()).toBeGreaterThan(4 * narrow);
+    expect(width()).toBeGreaterThanOrEqual(2 * narrow);
   });
 });
