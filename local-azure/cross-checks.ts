@@ -14,6 +14,7 @@ export function findCrossProblems(scenario: Scenario): readonly string[] {
     ...findRepeats(scenario),
     ...findUnknownRoles(scenario),
     ...findBadBlobs(scenario),
+    ...findBadExtents(scenario),
     ...findBadPowerStates(scenario),
   ];
 }
@@ -30,7 +31,9 @@ function findUnknownSubscriptions({ subscriptions, resourceGroups }: Scenario): 
 function findUnknownGroups(scenario: Scenario): readonly string[] {
   const known = new Set(scenario.resourceGroups.map(({ name }) => name.toLowerCase()));
   const users = [
-    ...(['virtualMachines', 'disks', 'snapshots', 'storageAccounts'] as const).flatMap((list) =>
+    ...(
+      ['virtualMachines', 'disks', 'snapshots', 'storageAccounts', 'batchAccounts'] as const
+    ).flatMap((list) =>
       (scenario[list] ?? []).map(({ resourceGroup }, index) => ({
         path: `/${list}/${index}`,
         group: resourceGroup,
@@ -46,7 +49,7 @@ function findUnknownGroups(scenario: Scenario): readonly string[] {
 }
 
 function findRepeats(scenario: Scenario): readonly string[] {
-  const named = (list: 'virtualMachines' | 'snapshots'): readonly Named[] =>
+  const named = (list: 'virtualMachines' | 'snapshots' | 'batchAccounts'): readonly Named[] =>
     (scenario[list] ?? []).map(({ resourceGroup, name }, index) => ({
       path: `/${list}/${index}/name`,
       name: `${resourceGroup}/${name}`,
@@ -64,6 +67,7 @@ function findRepeats(scenario: Scenario): readonly string[] {
     ...repeatsOf('resource group', at('/resourceGroups', 'name', scenario.resourceGroups)),
     ...repeatsOf('virtual machine', named('virtualMachines')),
     ...repeatsOf('snapshot', named('snapshots')),
+    ...repeatsOf('Batch account', named('batchAccounts')),
     ...repeatsOf(
       'disk',
       allDisks
@@ -107,6 +111,20 @@ function findBadBlobs({ storageAccounts = [] }: Scenario): readonly string[] {
       ),
     ),
   );
+}
+
+function findBadExtents(scenario: Scenario): readonly string[] {
+  const free = (scenario.disks ?? []).map((disk, index) => ({ path: `/disks/${index}`, disk }));
+  return [...disksOf(scenario), ...free].flatMap(({ path, disk: { content, sizeGiB = 4 } }) => {
+    if (content === undefined || 'vhd' in content || content.extents === undefined) return [];
+    const { count, bytes, everyBytes } = content.extents;
+    const at = `${path}/content/extents`;
+    if (bytes > everyBytes) return [`${at}/everyBytes: must be >= bytes`];
+    const endBytes = (count - 1) * everyBytes + bytes;
+    return count > 0 && endBytes > sizeGiB * 1024 ** 3
+      ? [`${at}: they end at byte ${endBytes}, beyond the disk's ${sizeGiB} GiB`]
+      : [];
+  });
 }
 
 function findBadPowerStates({ virtualMachines = [] }: Scenario): readonly string[] {

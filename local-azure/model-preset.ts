@@ -24,6 +24,7 @@ const azure: ScenarioModel = {
     retryAfterSeconds: 1,
     copyAcrossMiBPerSecond: 7,
     copiesInTurn: true,
+    copiesUseBudgets: true,
     ownCopyMs: { p50: 5000, p99: 90_000 },
   },
 };

@@ -51,7 +51,9 @@ function describeReason(
     case 'discriminator':
       return 'unknown kind';
     case 'maxProperties':
-      return 'a VHD file takes neither a seed nor dataMiB';
+      return 'a VHD file takes neither a seed nor data';
+    case 'false schema':
+      return 'is not for a disk with extents';
     case 'format':
     case 'pattern':
       return `${message}, got ${JSON.stringify(data)}`;

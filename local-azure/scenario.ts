@@ -9,6 +9,7 @@ export interface Scenario {
   readonly disks?: readonly ScenarioFreeDisk[];
   readonly snapshots?: readonly ScenarioSnapshot[];
   readonly storageAccounts?: readonly ScenarioStorageAccount[];
+  readonly batchAccounts?: readonly ScenarioBatchAccount[];
   readonly identities?: readonly ScenarioIdentity[];
   readonly locks?: readonly ScenarioLock[];
   readonly policies?: readonly ScenarioPolicy[];
@@ -107,9 +108,20 @@ export type DiskContent =
   | {
       /** Any whole number; the same seed gives the same bytes. Default: from the disk's name. */
       readonly seed?: number;
-      /** MiB of data, spread over the disk in runs with holes between them. Default: 1. */
+      /** MiB of data, spread over the disk in runs with holes between them; 0 is an empty disk, its size a full one. Default: 1. */
       readonly dataMiB?: number;
+      /** In place of dataMiB: data in as many places as wanted, a million too. */
+      readonly extents?: ScenarioExtents;
     };
+
+/** Data at regular distances, the first at the disk's start. Multiples of 512 bytes. */
+export interface ScenarioExtents {
+  readonly count: number;
+  /** Of each. */
+  readonly bytes: number;
+  /** From the start of one to the start of the next. */
+  readonly everyBytes: number;
+}
 
 export interface ScenarioStorageAccount {
   /** Default: the resource group's subscription. */
@@ -151,6 +163,17 @@ export interface ScenarioBlob {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Held under an infinite lease. */
   readonly leased?: boolean;
+}
+
+/** An account of Azure Batch, as far as its own GET shows it. */
+export interface ScenarioBatchAccount {
+  readonly resourceGroup: string;
+  readonly name: string;
+  /** Default: the resource group's. */
+  readonly location?: string;
+  /** Default: BatchService. */
+  readonly poolAllocationMode?: 'BatchService' | 'UserSubscription';
+  readonly tags?: Readonly<Record<string, string>>;
 }
 
 export interface ScenarioIdentity {
@@ -249,13 +272,15 @@ export interface ScenarioBlobModel {
   readonly latencyMs?: { readonly p50: number; readonly p99: number };
   /** How many times that a call takes whose source is in another region. Default: 1. */
   readonly acrossRegionsFactor?: number;
-  /** Of one blob, reads and writes together. */
+  /** Of one blob. */
   readonly perBlob?: ScenarioBudget;
+  /** Whether reads and writes of a blob share what it has, or have as much each. Default: shared. */
+  readonly budgets?: 'shared' | 'split';
   /** Of one disk export. */
   readonly perExport?: ScenarioBudget;
   /** Of one account, all of its blobs together. */
   readonly perAccount?: ScenarioBudget;
-  /** Milliseconds of work that may wait for a budget; calls beyond it get 503 ServerBusy. Default: 0. */
+  /** Milliseconds of work that may wait for a budget; calls beyond it get 503 ServerBusy, some from half of it on. Default: 0. */
   readonly longestQueueMs?: number;
   /** Sent as Retry-After with it. Default: none is sent. */
   readonly retryAfterSeconds?: number;
@@ -263,8 +288,16 @@ export interface ScenarioBlobModel {
   readonly copyAcrossMiBPerSecond?: number;
   /** Asynchronous copies into an account run one after another. Default: false. */
   readonly copiesInTurn?: boolean;
+  /** They draw on the budgets of what they read and write. Default: false. */
+  readonly copiesUseBudgets?: boolean;
   /** Milliseconds of a Copy Blob within an account. Default: as fast as it goes. */
   readonly ownCopyMs?: { readonly p50: number; readonly p99: number };
+  /** Those within an account run one after another too. Default: false. */
+  readonly ownCopiesInTurn?: boolean;
+  /** Whether Put Page From URL reads a blob of an account that is being written. Default: allowed. */
+  readonly readWhileWritten?: 'allowed' | 'refused';
+  /** Milliseconds after its last write in which a blob still counts as being written. Default: 2000. */
+  readonly writtenForMs?: number;
 }
 
 export interface ScenarioBudget {
@@ -294,6 +327,10 @@ export interface FaultMatch {
   /** Regular expressions, tested without regard to case. The path is tested with its query. */
   readonly host?: string;
   readonly path?: string;
+  /** Regular expressions by header; a header that is not there matches none. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Bytes: the call names a range (x-ms-range, Range) that is longer, or none at all. */
+  readonly longerThan?: number;
 }
 
 export type FaultAction =
@@ -308,8 +345,17 @@ export type FaultAction =
   | { readonly kind: 'hang' }
   /** Closes the connection before the call is served, or after so many bytes of the answer's body; 0 loses the answer. */
   | { readonly kind: 'drop'; readonly afterBytes?: number }
-  /** Ends every SAS of disk exports, then lets the call through. */
-  | { readonly kind: 'end-sas' }
+  /** Ends the SAS of disk exports, of those whose resource ID matches or of all, then lets the call through. */
+  | { readonly kind: 'end-sas'; readonly resource?: string }
+  /** Deletes the blob of the call, or its container with all blobs, then lets the call through. */
+  | { readonly kind: 'vanish'; readonly what: 'blob' | 'container' }
+  /** The source of this Put Page From URL or Copy Blob answers with an error, which its destination relays. */
+  | {
+      readonly kind: 'source-answer';
+      readonly status: number;
+      readonly code?: string;
+      readonly message?: string;
+    }
   /** What becomes of the Copy Blob that this call starts, once half of it is done. */
   | {
       readonly kind: 'copy';

@@ -1,4 +1,4 @@
-import type { FaultAction, Scenario } from './scenario.ts';
+import type { DiskContent, FaultAction, Scenario } from './scenario.ts';
 
 /** What the services of the local Azure share. One world lives from a start or reset to the next. */
 export interface World {
@@ -111,8 +111,7 @@ export interface DiskImage {
 export interface DiskImages {
   /** Opens or makes the image of a disk of the scenario; `name` seeds what has no seed. */
   open(
-    content:
-      { readonly vhd: string } | { readonly seed?: number; readonly dataMiB?: number } | undefined,
+    content: DiskContent | undefined,
     name: string,
     sizeBytes: number | undefined,
   ): Promise<DiskImage>;
@@ -140,8 +139,8 @@ export interface DiskExports {
   isActive(policyId: string): boolean;
   /** The export behind a URL: `missing` without a SAS or for an unknown host, `refused` for a SAS that is wrong or over. */
   open(url: URL): DiskExport | 'missing' | 'refused';
-  /** Ends every SAS at once, as if its time were up. */
-  endAll(): void;
+  /** Ends every SAS at once, or those whose resource ID is like that, as if their time were up. */
+  endAll(resource?: RegExp): void;
 }
 
 /** The blobs of all accounts, as the control address shows them. */
@@ -167,5 +166,9 @@ export interface BlobState {
 export interface CallContext {
   /** Faults that the service itself acts out. */
   readonly fault:
-    Extract<FaultAction, { kind: 'copy' | 'fail-operation' | 'source-modified' }> | undefined;
+    | Extract<
+        FaultAction,
+        { kind: 'copy' | 'fail-operation' | 'source-answer' | 'source-modified' | 'vanish' }
+      >
+    | undefined;
 }

@@ -97,6 +97,15 @@ export interface BlobService {
   readonly softDeleteDays: number;
 }
 
+/** An account of Azure Batch. */
+export interface BatchAccount {
+  readonly id: string;
+  readonly name: string;
+  readonly location: string;
+  /** `BatchService`, or `UserSubscription` for pools in its own subscription. */
+  readonly poolAllocationMode: string;
+}
+
 export interface Lock {
   readonly name: string;
   /** `CanNotDelete` or `ReadOnly`. */
@@ -120,7 +129,12 @@ export type Lookup<T> =
   | { readonly kind: 'missing' }
   | { readonly kind: 'failed'; readonly code: string | undefined; readonly message: string };
 
-export type ContainerState = 'present' | 'missing';
+/** A container as its properties tell it. */
+export interface ContainerState {
+  /** A time-based retention policy is on it. */
+  readonly hasImmutabilityPolicy: boolean;
+  readonly hasLegalHold: boolean;
+}
 
 /** A blob as its properties tell it. */
 export interface BlobState {

@@ -68,6 +68,8 @@ export interface Inputs extends SignInInputs {
   readonly verify: Verify;
   /** What a failed run leaves half done stays for a re-run. */
   readonly keepPartial: boolean;
+  /** Resource ID of the Batch account whose VHD pools the image is for. */
+  readonly batchAccount: string | undefined;
   readonly tags: Readonly<Record<string, string>>;
   /** Survey, checks and plan; nothing is changed. */
   readonly planOnly: boolean;
@@ -126,6 +128,7 @@ export function readInputs(read: ReadInput): Inputs {
     maxExports: reader.integer('max-exports', 1, MAX_EXPORTS) ?? DEFAULT_EXPORTS,
     verify: reader.choice('verify', verifyModes, 'checksums'),
     keepPartial: reader.boolean('keep-partial'),
+    batchAccount: batchAccount(reader),
     tags: tags(reader),
     planOnly: reader.boolean('plan-only'),
   };
@@ -323,6 +326,15 @@ function copies(reader: InputReader): Copies {
   }
   if (nodes !== undefined) return { kind: 'pool-nodes', nodes };
   return { kind: 'replicas', count: replicas ?? 1 };
+}
+
+function batchAccount(reader: InputReader): string | undefined {
+  const id = reader.text('batch-account').replace(/\/$/, '');
+  if (id === '') return undefined;
+  if (parseResourceId(id, 'Microsoft.Batch/batchAccounts') === undefined) {
+    reader.problem('batch-account', 'must be the resource ID of a Batch account', id);
+  }
+  return id;
 }
 
 /** https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources */

@@ -131,7 +131,7 @@ export interface Expected {
 }
 
 /** One VHD serves so many nodes of a Batch pool: https://learn.microsoft.com/azure/batch/batch-custom-images */
-const nodesPerVhd: Readonly<Record<OsType, number>> = { Linux: 40, Windows: 20 };
+export const nodesPerVhd: Readonly<Record<OsType, number>> = { Linux: 40, Windows: 20 };
 
 /** Worst rate seen of a Copy Blob between regions, and the target of a single page blob, in bytes a second. */
 const SLOW_COPY_BYTES_PER_SECOND = 7 * 1000 ** 2;

@@ -55,6 +55,11 @@ export const rights: readonly Right[] = [
   },
   {
     ...surveyed,
+    name: 'Microsoft.Batch/batchAccounts/read',
+    why: 'Looking at the account that `batch-account` names; on that account.',
+  },
+  {
+    ...surveyed,
     name: `${locations}/operations/read`,
     why: 'Asking how an operation on the VM stands.',
   },

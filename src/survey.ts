@@ -1,5 +1,6 @@
 import type { Azure } from './azure/session.ts';
 import type {
+  BatchAccount,
   BlobService,
   BlobState,
   ContainerState,
@@ -44,7 +45,9 @@ export interface Survey {
   readonly kept: Lookup<readonly ListedSnapshot[]> | undefined;
   /** By scope. */
   readonly permissions: ReadonlyMap<string, Lookup<readonly Permission[]>>;
-  /** By the scope that was asked for what is on it and above: the VM, and the snapshots' group elsewhere. */
+  /** The account that `batch-account` names. */
+  readonly batchAccount: Lookup<BatchAccount> | undefined;
+  /** By the scope that was asked for what is on it and above: the VM, its disks, and the snapshots' group elsewhere. */
   readonly locks: ReadonlyMap<string, Lookup<readonly Lock[]>>;
 }
 
@@ -56,19 +59,22 @@ export async function takeSurvey(
   signal: AbortSignal,
 ): Promise<Survey> {
   const look = createLook(signal);
+  const readLocks = (scope: string): Promise<Lookup<readonly Lock[]>> =>
+    look(azure.locks(scope, signal));
   const vmId = formatResourceId({ ...inputs.vm, type: 'Microsoft.Compute/virtualMachines' });
-  const [{ vm, disks }, accounts, snapshotGroup, locks] = await Promise.all([
+  const [{ vm, disks }, accounts, snapshotGroup, batchAccount, locks] = await Promise.all([
     surveySource(vmId, inputs, azure, look, signal),
     surveyAccounts(inputs, azure, look, signal),
     surveySnapshotGroup(inputs, azure, look, signal),
-    gatherById(lockScopes(vmId, inputs), (scope) => look(azure.locks(scope, signal))),
+    surveyBatchAccount(inputs, azure, look, signal),
+    gatherById(lockScopes(vmId, inputs), readLocks),
   ]);
   const used = foundAccounts(accounts);
   const layout =
     vm.kind === 'found' ? layOut(inputs, vm.value, foundDisks(disks), used, run) : { disks: [] };
   const needed = vm.kind === 'found' ? requiredPermissions(inputs, vm.value, layout) : [];
   const scopes = new Set(needed.map(({ scope }) => scope));
-  const [destinations, snapshots, kept, permissions] = await Promise.all([
+  const [destinations, snapshots, kept, permissions, diskLocks] = await Promise.all([
     surveyDestinations(inputs, azure, look, { layout, accounts: used, signal }),
     gatherById(
       layout.disks.map(({ snapshotId }) => snapshotId),
@@ -76,9 +82,16 @@ export async function takeSurvey(
     ),
     surveyKept(inputs, azure, look, run, signal),
     gatherById(scopes, (scope) => look(azure.permissions(scope, signal))),
+    gatherById(
+      layout.disks.map(({ diskId }) => diskId),
+      readLocks,
+    ),
   ]);
-  const looked = { vm, disks, accounts, snapshotGroup, layout, snapshots, permissions, locks };
-  return { run, kept, ...looked, ...destinations };
+  return {
+    ...{ run, vm, disks, accounts, snapshotGroup, layout, snapshots, kept, permissions },
+    ...{ batchAccount, locks: new Map([...locks, ...diskLocks]) },
+    ...destinations,
+  };
 }
 
 /** The disks that were found. */
@@ -96,9 +109,7 @@ export function foundAccounts(accounts: Survey['accounts']): readonly StorageAcc
 /** IDs of the accounts whose container is there. */
 export function foundContainers(containers: Survey['containers']): ReadonlySet<string> {
   return new Set(
-    [...containers].flatMap(([id, container]) =>
-      container.kind === 'found' && container.value === 'present' ? [id] : [],
-    ),
+    [...containers].flatMap(([id, container]) => (container.kind === 'found' ? [id] : [])),
   );
 }
 
@@ -206,4 +217,14 @@ async function surveySnapshotGroup(
   if (inputs.snapshotResourceGroup === undefined) return undefined;
   const id = resourceGroupId({ ...inputs.vm, resourceGroup: inputs.snapshotResourceGroup });
   return { id, exists: await look(azure.groupExists(id, signal)) };
+}
+
+async function surveyBatchAccount(
+  inputs: Inputs,
+  azure: Azure,
+  look: Look,
+  signal: AbortSignal,
+): Promise<Survey['batchAccount']> {
+  if (inputs.batchAccount === undefined) return undefined;
+  return look(azure.batchAccount(inputs.batchAccount, signal));
 }

@@ -19,6 +19,7 @@ const oneAccount = { 'storage-accounts': 'imageswe1' };
 const blobData = { role: 'Storage Blob Data Contributor' };
 const osDisk = { name: 'builder-os', sizeGiB: 2 };
 const groups = `/subscriptions/${SUBSCRIPTION}/resourceGroups`;
+const batchAccountId = `${groups}/images/providers/Microsoft.Batch/batchAccounts/pools`;
 const vmId = `${groups}/images/providers/Microsoft.Compute/virtualMachines/builder`;
 
 interface Case {
@@ -177,6 +178,43 @@ const cases: readonly Case[] = [
       },
     }),
     says: ['Lock "all" (CanNotDelete)', 'snapshots in resource group "images"'],
+  },
+  {
+    name: 'a disk in a group of its own under a read-only lock of its own',
+    scenario: buildScenario({
+      vm: { osDisk: { ...osDisk, resourceGroup: 'snapshots' } },
+      scenario: {
+        locks: [
+          {
+            scope: `${groups}/snapshots/providers/Microsoft.Compute/disks/builder-os`,
+            level: 'ReadOnly',
+            name: 'mine',
+          },
+        ],
+      },
+    }),
+    says: ['Lock "mine" (ReadOnly)', 'keeps disk "builder-os" from being snapshot'],
+  },
+  {
+    name: 'a container under a legal hold',
+    scenario: buildScenario({
+      accounts: [{ ...account, containers: [{ name: 'vhds', hasLegalHold: true }] }],
+    }),
+    inputs: oneAccount,
+    says: ['Container "vhds" of storage account "imageswe1" is under a legal hold', '"container"'],
+  },
+  {
+    name: 'a Batch account that does not exist',
+    inputs: { 'batch-account': batchAccountId, 'pool-nodes': '80' },
+    says: [`Batch account "${batchAccountId}" does not exist`, '"batch-account"'],
+  },
+  {
+    name: "a Batch account with pools in Batch's subscription",
+    scenario: buildScenario({
+      scenario: { batchAccounts: [{ resourceGroup: 'images', name: 'pools' }] },
+    }),
+    inputs: { 'batch-account': batchAccountId, 'pool-nodes': '80' },
+    says: ['Batch account "pools" has the pool allocation mode "BatchService"'],
   },
   {
     name: 'an account with version-level immutability',

@@ -17,9 +17,12 @@ afterAll(async () => {
   await azure.stop();
 });
 
-async function warningsOf(scenario: ReturnType<typeof buildScenario>): Promise<readonly string[]> {
+async function warningsOf(
+  scenario: ReturnType<typeof buildScenario>,
+  more: Readonly<Record<string, string>> = {},
+): Promise<readonly string[]> {
   await azure.reset(scenario);
-  const run = await runAction(azure, inputs);
+  const run = await runAction(azure, { ...inputs, ...more });
   expect(run.main.exitCode).toBe(0);
   await expectNothingLeft(azure);
   return run.main.log.split('\n').filter((line) => line.startsWith('##[warning]'));
@@ -64,4 +67,13 @@ test('locks on the account and on other groups are no reason to say anything', a
     { scope: other, level: 'ReadOnly' as const },
   ];
   expect(await warningsOf(buildScenario({ scenario: { locks } }))).toEqual([]);
+});
+
+test('a Batch account whose pools take the VHDs is told how many nodes these serve', async () => {
+  const pools = { resourceGroup: 'images', name: 'pools' } as const;
+  const batchAccounts = [{ ...pools, poolAllocationMode: 'UserSubscription' as const }];
+  const more = { 'batch-account': `${group}/Microsoft.Batch/batchAccounts/pools`, replicas: '2' };
+  expect(await warningsOf(buildScenario({ scenario: { batchAccounts } }), more)).toEqual([
+    expect.stringContaining('2 VHDs serve pools of at most 80 nodes (40 Linux nodes each)'),
+  ]);
 });

@@ -1,21 +1,39 @@
+import { ComputeManagementClient } from '@azure/arm-compute';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { FaultList } from '../../local-azure/edge/faults.ts';
 import type { FaultRule } from '../../local-azure/scenario.ts';
 import { findFaultProblems } from '../../local-azure/scenario-schema.ts';
 import {
   bearerOf,
+  blobAt,
   blobScenario,
+  credentialOf,
   grantSas,
   makePages,
+  MIB,
   refusalOf,
+  subscriptionId,
   vhds,
 } from '../support/blob-clients.ts';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import { send } from '../support/send.ts';
 
-const get = { method: 'GET', host: 'images1.blob.core.windows.net', path: '/vhds/a.vhd' };
+const get = {
+  method: 'GET',
+  host: 'images1.blob.core.windows.net',
+  path: '/vhds/a.vhd',
+  headers: {},
+};
 const drop = { kind: 'drop' } as const;
+
+/** Grants read access to a second disk and gives its SAS. */
+async function grantOther(): Promise<string> {
+  const { disks } = new ComputeManagementClient(credentialOf(), subscriptionId);
+  const access = { access: 'Read', durationInSeconds: 3600 };
+  const poller = disks.grantAccess('images', 'other', access, { updateIntervalInMs: 1 });
+  return (await poller.pollUntilDone()).accessSAS ?? '';
+}
 
 /** Which of so many equal calls the rule strikes, from 1. */
 function struckBy(rule: Omit<FaultRule, 'match' | 'action'>, calls: number): readonly number[] {
@@ -134,6 +152,133 @@ describe('in the local Azure', () => {
     ]);
     const copy = vhds().getPageBlobClient('copy.vhd').beginCopyFromURL(source.url);
     expect(await refusalOf(copy)).toEqual([412, 'SourceConditionNotMet']);
+  });
+
+  const fromUrl = {
+    method: 'PUT',
+    path: '/target\\.vhd\\?comp=page',
+    headers: { 'x-ms-copy-source': '.' },
+  };
+  const sourceCode = 'x-ms-copy-source-error-code';
+  const sourceStatus = 'x-ms-copy-source-status-code';
+
+  test.each([
+    { answer: { status: 503 }, told: [503, 'CannotVerifyCopySource', '503', 'ServerBusy'] },
+    {
+      answer: { status: 403 },
+      told: [403, 'CannotVerifyCopySource', '403', 'AuthenticationFailed'],
+    },
+    {
+      answer: { status: 409, code: 'BlobBeingWritten' },
+      told: [409, 'CannotVerifyCopySource', '409', 'BlobBeingWritten'],
+    },
+  ])('a source answers with an error, which is relayed: $answer', async ({ answer, told }) => {
+    const target = await makePages('target.vhd', Buffer.alloc(512, 2));
+    const [sas, source] = [await grantSas(), await makePages('source.vhd', Buffer.alloc(512, 1))];
+    await azure.setFaults([
+      {
+        match: { ...fromUrl, headers: { 'x-ms-copy-source': 'https://md-' } },
+        times: 0,
+        action: { kind: 'source-answer', ...answer },
+      },
+    ]);
+    const fromExport = target.uploadPagesFromURL(sas, 0, 0, 512);
+    expect(await refusalOf(fromExport, sourceStatus, sourceCode)).toEqual(told);
+    expect((await target.uploadPagesFromURL(source.url, 0, 0, 512)).etag).toBeDefined();
+  });
+
+  test('the answer to a write is lost, before the write or after it', async () => {
+    const target = await makePages('target.vhd', Buffer.alloc(512, 2));
+    const source = await makePages('source.vhd', Buffer.alloc(512, 1));
+    const write = () => target.uploadPagesFromURL(source.url, 0, 0, 512);
+    const first = async () => (await target.downloadToBuffer(0, 1)).readUInt8();
+    await azure.setFaults([{ match: fromUrl, action: { kind: 'drop' } }]);
+    await expect(write()).rejects.toThrow(/abort|reset|hang up|terminated/i);
+    expect(await first()).toBe(2);
+    await azure.setFaults([{ match: fromUrl, action: { kind: 'drop', afterBytes: 0 } }]);
+    await expect(write()).rejects.toThrow(/abort|reset|hang up|terminated/i);
+    expect(await first()).toBe(1);
+  });
+
+  test.each([
+    { what: 'blob' as const, code: 'BlobNotFound' },
+    { what: 'container' as const, code: 'ContainerNotFound' },
+  ])('a $what vanishes under a write', async ({ what, code }) => {
+    const target = await makePages('target.vhd', Buffer.alloc(512, 2));
+    const source = await makePages('source.vhd', Buffer.alloc(512, 1), 'images2');
+    await makePages('other.vhd', Buffer.alloc(512, 3));
+    await azure.setFaults([{ match: fromUrl, nth: 2, action: { kind: 'vanish', what } }]);
+    const sourceAuthorization = { scheme: 'Bearer', value: (await bearerOf()).slice(7) };
+    const write = () => target.uploadPagesFromURL(source.url, 0, 0, 512, { sourceAuthorization });
+    await write();
+    expect(await refusalOf(write())).toEqual([404, code]);
+    const left = (await azure.state()).blobs.map(({ name }) => name);
+    expect(left).toEqual(what === 'blob' ? ['other.vhd', 'source.vhd'] : ['source.vhd']);
+  });
+
+  test('an account refuses from some call on', async () => {
+    const target = await makePages('target.vhd', Buffer.alloc(512, 2));
+    const source = await makePages('source.vhd', Buffer.alloc(512, 1));
+    await azure.setFaults([
+      {
+        match: fromUrl,
+        nth: 3,
+        times: 0,
+        action: { kind: 'answer', status: 403, code: 'AuthorizationFailure' },
+      },
+    ]);
+    const outcomes: unknown[] = [];
+    for (let call = 0; call < 5; call += 1) {
+      const write = target.uploadPagesFromURL(source.url, 0, 0, 512);
+      outcomes.push(
+        await write.then(
+          () => 'written',
+          () => refusalOf(write),
+        ),
+      );
+    }
+    const refused = [403, 'AuthorizationFailure'];
+    expect(outcomes).toEqual(['written', 'written', refused, refused, refused]);
+    await target.uploadPages(Buffer.alloc(512, 4), 0, 512);
+  });
+
+  test('the SAS of one disk ends and those of others go on, and so does its successor', async () => {
+    await azure.reset(
+      blobScenario({
+        disks: ['source', 'other'].map((name) => ({ resourceGroup: 'images', name, sizeGiB: 1 })),
+      }),
+    );
+    const [one, two] = [await grantSas(), await grantOther()];
+    const headOf = (sas: string) => blobAt(sas).getProperties();
+    const endFirst = { kind: 'end-sas', resource: '/disks/source$' } as const;
+    await azure.setFaults([
+      { match: { host: '^md-' }, nth: 3, action: endFirst },
+      { match: { host: '^md-' }, nth: 6, action: endFirst },
+    ]);
+    await headOf(one);
+    await headOf(two);
+    expect(await refusalOf(headOf(one))).toEqual([403, 'AuthenticationFailed']);
+    await headOf(two);
+    const again = await grantSas();
+    await headOf(again);
+    expect(await refusalOf(headOf(again))).toEqual([403, 'AuthenticationFailed']);
+    await headOf(two);
+  });
+
+  test('page ranges of an export time out when they are asked for in a large window', async () => {
+    const sas = await grantSas();
+    const timeOut = { kind: 'answer', status: 500, code: 'OperationTimedOut' } as const;
+    await azure.setFaults([
+      {
+        match: { host: '^md-', path: 'comp=pagelist', longerThan: 64 * MIB },
+        times: 0,
+        action: timeOut,
+      },
+    ]);
+    const ask = (bytes?: number) => blobAt(sas).getPageRanges(0, bytes);
+    expect(await refusalOf(ask())).toEqual([500, 'OperationTimedOut']);
+    expect(await refusalOf(ask(64 * MIB + 512))).toEqual([500, 'OperationTimedOut']);
+    expect((await ask(64 * MIB)).pageRange).not.toEqual([]);
   });
 
   test('some of many calls are busy, until the rule is over', async () => {

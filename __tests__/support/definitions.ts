@@ -56,6 +56,11 @@ const definitions: readonly (Definition & { readonly path: RegExp })[] = [
     apiVersion: '2023-05-01',
   },
   {
+    path: provider('Batch/batchAccounts/[^/]+$'),
+    file: 'specification/batch/resource-manager/Microsoft.Batch/stable/2024-02-01/BatchManagement.json',
+    apiVersion: '2024-02-01',
+  },
+  {
     path: /^\/subscriptions\/[^/]+\/resourceGroups(\/[^/]+)?$/i,
     file: 'specification/resources/resource-manager/Microsoft.Resources/stable/2024-03-01/resources.json',
     apiVersion: '2024-03-01',

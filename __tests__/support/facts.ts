@@ -1,6 +1,8 @@
 import type { Outcome } from '../../src/copy/outcome.ts';
 import type {
+  BatchAccount,
   BlobState,
+  ContainerState,
   ListedSnapshot,
   Disk,
   Permission,
@@ -85,6 +87,7 @@ export function inputsOf(overrides: Partial<Inputs> = {}): Inputs {
     maxExports: 10,
     verify: 'checksums',
     keepPartial: false,
+    batchAccount: undefined,
     planOnly: false,
     tags: { team: 'images' },
     ...overrides,
@@ -164,6 +167,22 @@ export function accountOf(name: string, overrides: Partial<StorageAccount> = {})
   };
 }
 
+/** A container that keeps nothing from being changed. */
+export function containerOf(overrides: Partial<ContainerState> = {}): ContainerState {
+  return { hasImmutabilityPolicy: false, hasLegalHold: false, ...overrides };
+}
+
+/** A Batch account whose pools take the VHDs of the storage accounts here. */
+export function batchAccountOf(overrides: Partial<BatchAccount> = {}): BatchAccount {
+  return {
+    id: `${group}/providers/Microsoft.Batch/batchAccounts/pools`,
+    name: 'pools',
+    location: 'westeurope',
+    poolAllocationMode: 'UserSubscription',
+    ...overrides,
+  };
+}
+
 /** A finished VHD of the OS disk. */
 export function blobOf(url: string, overrides: Partial<BlobState> = {}): BlobState {
   return {
@@ -226,7 +245,7 @@ export function surveyOf(world: World, overrides: Partial<Survey> = {}): Survey 
     accounts: accounts.map((account) => ({ asked: account.name, account: found(account) })),
     snapshotGroup: undefined,
     layout,
-    containers: new Map(accounts.map(({ id }) => [id, found('present' as const)])),
+    containers: new Map(accounts.map(({ id }) => [id, found(containerOf())])),
     blobServices: new Map(accounts.map(({ id }) => [id, found({ softDeleteDays: 0 })])),
     blobs: new Map([...existing].map(([url, blob]) => [url, found(blob)])),
     snapshots: new Map(
@@ -234,6 +253,7 @@ export function surveyOf(world: World, overrides: Partial<Survey> = {}): Survey 
     ),
     permissions: new Map(scopes.map((scope) => [scope, found([everything])])),
     locks: new Map([[vm.id, found([])]]),
+    batchAccount: undefined,
     ...overrides,
   };
 }

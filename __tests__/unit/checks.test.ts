@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { check, type Finding } from '../../src/checks/check.ts';
 import type {
+  BatchAccount,
   BlobState,
+  ContainerState,
   CopyState,
   Disk,
   Lock,
@@ -14,7 +16,9 @@ import type { Survey } from '../../src/survey.ts';
 import { TEBIBYTE } from '../../src/units.ts';
 import {
   accountOf,
+  batchAccountOf,
   blobOf,
+  containerOf,
   diskOf,
   group,
   inputsOf,
@@ -63,6 +67,8 @@ const [dataDisk] = vmOf().dataDisks;
 const oidc = { kind: 'oidc', clientId: 'c', tenantId: 't', audience: 'a' } as const;
 const specialized = { generalize: 'none' } as const;
 const accountId = accountOf('imageswe1').id;
+const diskId = diskOf('builder-os').id;
+const otherSubscription = '6c3d9f20-51e8-4ba7-9d46-2f0a8b7c1e35';
 const snapshotId = layoutOf(worldOf()).disks[0]?.snapshotId ?? '';
 const tempGroup = group.replace('images', 'temp');
 const plan = { name: 'lts', product: 'server', publisher: 'acme' };
@@ -75,6 +81,24 @@ const snapshot = { id: snapshotId, uniqueId: 'u', tags: {}, diskState: undefined
 function lockedBy(...locks: readonly (readonly [level: string, scope: string])[]): Partial<Survey> {
   const value = locks.map(([level, scope], index): Lock => ({ name: `l${index}`, level, scope }));
   return { locks: new Map([[vmOf().id, { kind: 'found', value }]]) };
+}
+
+/** A survey whose first account has such a container. */
+function withContainer(container: Partial<ContainerState>): Partial<Survey> {
+  const value = containerOf(container);
+  return { containers: new Map([[accountId, { kind: 'found' as const, value }]]) };
+}
+
+const poolsId = batchAccountOf().id;
+
+/** VHDs for a pool of this account that has enough of them. */
+function forBatch(account: Partial<BatchAccount> = {}, change: Change = {}): Change {
+  const value = batchAccountOf(account);
+  return {
+    ...change,
+    inputs: { batchAccount: poolsId, copies: { kind: 'pool-nodes', nodes: 120 }, ...change.inputs },
+    survey: { batchAccount: { kind: 'found', value }, ...change.survey },
+  };
 }
 
 test('a plain right survey has no findings', () => {
@@ -364,6 +388,75 @@ describe('a rule refuses', () => {
       `Lock "all" (CanNotDelete) on "/subscriptions/${subscriptionId}" keeps snapshots in resource group "temp" from being deleted afterwards. Remove it for the run (az lock delete), or set "keep-snapshots: true".`,
     ],
     [
+      'a disk under a read-only lock of its own',
+      'lock-on-disks',
+      { survey: lockedBy(['ReadOnly', diskId]) },
+      `Lock "l0" (ReadOnly) on "${diskId}" keeps disk "builder-os" from being snapshot. Remove it for the run (az lock delete).`,
+    ],
+    [
+      'disks in a group under a read-only lock, whose VM is not touched and whose snapshots go elsewhere',
+      'lock-on-disks',
+      {
+        inputs: { ...specialized, sourcePower: 'keep', snapshotResourceGroup: 'temp' },
+        survey: lockedBy(['ReadOnly', group]),
+      },
+      `Lock "l0" (ReadOnly) on "${group}" keeps disks "builder-os" and "builder-data" from being snapshot. Remove it for the run (az lock delete).`,
+    ],
+    [
+      'a container under an immutability policy',
+      'container-immutability',
+      { survey: withContainer({ hasImmutabilityPolicy: true }) },
+      'Container "vhds" of storage account "imageswe1" is under an immutability policy: a VHD there may be neither completed nor removed. Name another one in "container".',
+    ],
+    [
+      'a container under a legal hold too',
+      'container-immutability',
+      { survey: withContainer({ hasImmutabilityPolicy: true, hasLegalHold: true }) },
+      'Container "vhds" of storage account "imageswe1" is under an immutability policy and a legal hold: a VHD there may be neither completed nor removed. Name another one in "container".',
+    ],
+    [
+      'a Batch account that does not exist',
+      'batch-account-present',
+      forBatch({}, { survey: { batchAccount: missing } }),
+      `Batch account "${poolsId}" does not exist. Check "batch-account", and that the identity has "Microsoft.Batch/batchAccounts/read" there.`,
+    ],
+    [
+      'a Batch account that cannot be read',
+      'batch-account-present',
+      forBatch({}, { survey: { batchAccount: failed } }),
+      `Batch account "${poolsId}" cannot be read: AuthorizationFailed: Not allowed. Check "batch-account", and that the identity has "Microsoft.Batch/batchAccounts/read" there.`,
+    ],
+    [
+      "a Batch account with pools in Batch's subscription",
+      'batch-allocation-mode',
+      forBatch({ poolAllocationMode: 'BatchService' }),
+      'Batch account "pools" has the pool allocation mode "BatchService": only pools in its own subscription ("UserSubscription") take VHDs. Take an account of that mode, or leave "batch-account" out if the VHDs are for something else.',
+    ],
+    [
+      'a storage account in another subscription than the Batch account',
+      'batch-subscription',
+      forBatch({}, { account: { id: accountId.replace(subscriptionId, otherSubscription) } }),
+      `Storage account "imageswe1" is in subscription "${otherSubscription}", Batch account "pools" in "${subscriptionId}": pools take VHDs of their own subscription only. Take a storage account there, or leave "batch-account" out if the VHDs are for something else.`,
+    ],
+    [
+      'a storage account in another region than the Batch account',
+      'batch-region',
+      forBatch({ location: 'northeurope' }, { accounts: [accountOf('imageswe1')] }),
+      'Storage account "imageswe1" is in "westeurope", Batch account "pools" in "northeurope": pools take VHDs of their own region only. Take a storage account there, or leave "batch-account" out if the VHDs are for something else.',
+    ],
+    [
+      'a premium account for VHDs of a pool',
+      'batch-storage',
+      forBatch({}, { account: { sku: 'Premium_LRS' } }),
+      'Storage account "imageswe1" is "Premium_LRS": pools take VHDs of standard accounts only. Take a standard account, or leave "batch-account" out if the VHDs are for something else.',
+    ],
+    [
+      'extensions on a VM for a pool',
+      'batch-extensions',
+      forBatch({}, { vm: { extensions: ['A', 'B'] } }),
+      'VM "builder" has extensions (A and B): Batch wants images without any. Remove them before the capture, or leave "batch-account" out if the VHDs are for something else.',
+    ],
+    [
       'an account whose blobs cannot be changed',
       'account-immutability',
       { account: { isImmutable: true } },
@@ -475,6 +568,25 @@ describe('a rule warns of', () => {
       'Storage account "imageswe1" keeps deleted blobs for 7 days (soft delete): an unfinished or overwritten VHD stays billed for so long. Take an account without it if that costs too much.',
     ],
     [
+      'a count of VHDs that serves a pool of so many Linux nodes',
+      'batch-nodes',
+      forBatch({}, { inputs: { copies: { kind: 'replicas', count: 3 } } }),
+      '3 VHDs serve pools of at most 120 nodes (40 Linux nodes each): larger ones are made only in part. Give "pool-nodes" instead of "replicas" to have enough.',
+    ],
+    [
+      'a single VHD that serves a pool of so many Windows nodes',
+      'batch-nodes',
+      forBatch(
+        {},
+        {
+          inputs: { copies: { kind: 'replicas', count: 1 } },
+          vm: { osType: 'Windows' },
+          accounts: [accountOf('imageswe1')],
+        },
+      ),
+      '1 VHD serves pools of at most 20 nodes (20 Windows nodes each): larger ones are made only in part. Give "pool-nodes" instead of "replicas" to have enough.',
+    ],
+    [
       'locks that cannot be read',
       'locks-unknown',
       { survey: { locks: new Map([[group, failed]]) } },
@@ -540,6 +652,28 @@ describe('nothing is found of', () => {
         inputs: { snapshotResourceGroup: 'temp' },
         survey: lockedBy(['CanNotDelete', group]),
       },
+    ],
+    [
+      'a lock against deletion on a disk, and a read-only one on a disk that is left out',
+      {
+        inputs: { dataDisks: 'none' },
+        survey: lockedBy(['CanNotDelete', diskId], ['ReadOnly', diskOf('builder-data').id]),
+      },
+    ],
+    [
+      'a container that is kept as it is, with every VHD in it already',
+      {
+        inputs: { ifExists: 'skip', dataDisks: 'none' },
+        existing: replicasOf(planOf(worldOf()))
+          .filter(({ disk }) => disk === 'os')
+          .map(({ url }) => blobOf(url)),
+        survey: withContainer({ hasImmutabilityPolicy: true, hasLegalHold: true }),
+      },
+    ],
+    ['a Batch account whose pools take the VHDs', forBatch()],
+    [
+      'a Batch account whose subscription is written in capitals',
+      forBatch({ id: poolsId.toUpperCase() }),
     ],
     [
       'soft delete that cannot be read',

@@ -9,6 +9,7 @@ type Given = Readonly<Record<string, string>>;
 
 const vmId = `${group}/providers/Microsoft.Compute/virtualMachines/builder`;
 const accountId = `${group}/providers/Microsoft.Storage/storageAccounts/imageswe1`;
+const batchAccountId = `${group}/providers/Microsoft.Batch/batchAccounts/pools`;
 const clientId = '8f4e2d1c-6b5a-4938-a7c6-d5e4f3a2b1c0';
 const tenantId = '0d6f1a2b-7c3e-4f58-9a1d-2b3c4d5e6f70';
 const least: Given = { 'vm-id': vmId, generalize: 'mark', 'storage-accounts': 'imageswe1' };
@@ -152,6 +153,11 @@ describe('good inputs', () => {
       { ...least, 'pool-nodes': '20000' },
       { copies: { kind: 'pool-nodes', nodes: 20_000 } },
     ],
+    [
+      'a Batch account',
+      { ...least, 'batch-account': `${batchAccountId}/` },
+      { batchAccount: batchAccountId },
+    ],
     ['skip', { ...least, 'if-exists': 'skip' }, { ifExists: 'skip' }],
     ['overwrite', { ...least, 'if-exists': 'overwrite' }, { ifExists: 'overwrite' }],
     ['the shortest SAS', { ...least, 'sas-duration': '60' }, { sasDurationInSeconds: 60 }],
@@ -281,6 +287,8 @@ describe('bad inputs', () => {
     ['replicas', '1001', 'must be a whole number from 1 to 1000'],
     ['replicas', '1.5', 'must be a whole number from 1 to 1000'],
     ['replicas', '1e2', 'must be a whole number from 1 to 1000'],
+    ['batch-account', 'pools', 'must be the resource ID of a Batch account'],
+    ['batch-account', accountId, 'must be the resource ID of a Batch account'],
     ['pool-nodes', '-20', 'must be a whole number from 1 to 20000'],
     ['pool-nodes', '80', 'cannot be given with "replicas"', { ...least, replicas: '2' }],
     ['if-exists', 'replace', 'must be "fail" or "skip" or "overwrite"'],

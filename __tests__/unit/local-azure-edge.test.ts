@@ -62,7 +62,15 @@ test.each([
 });
 
 describe('faults', () => {
-  const call = { method: 'PUT', host: 'management.azure.com', path: '/snapshots/s?api-version=1' };
+  const call = {
+    method: 'PUT',
+    host: 'management.azure.com',
+    path: '/snapshots/s?api-version=1',
+    headers: {
+      range: 'bytes=0-1023',
+      'x-ms-copy-source': 'https://md-1.z1.blob.storage.azure.net/',
+    },
+  };
   const strikes = (faults: FaultList, count: number) =>
     Array.from({ length: count }, () => faults.strike(call)?.kind);
 
@@ -70,6 +78,24 @@ describe('faults', () => {
     const faults = new FaultList();
     faults.replace([{ match: { path: 'SNAPSHOTS' }, nth: 2, times: 2, action: { kind: 'hang' } }]);
     expect(strikes(faults, 5)).toEqual([undefined, 'hang', 'hang', undefined, undefined]);
+  });
+
+  test.each([
+    { match: { headers: { 'X-MS-Copy-Source': '^https://MD-' } }, isStruck: true },
+    { match: { headers: { 'x-ms-copy-source': '^https://images1' } }, isStruck: false },
+    { match: { headers: { 'x-ms-lease-id': '' } }, isStruck: false },
+    { match: { longerThan: 1023 }, isStruck: true },
+    { match: { longerThan: 1024 }, isStruck: false },
+  ])('match what the headers say: $match', ({ match, isStruck }) => {
+    const faults = new FaultList();
+    faults.replace([{ match, action: { kind: 'hang' } }]);
+    expect(strikes(faults, 1)).toEqual([isStruck ? 'hang' : undefined]);
+  });
+
+  test('match a call without a range as one for everything', () => {
+    const faults = new FaultList();
+    faults.replace([{ match: { longerThan: 1e15 }, action: { kind: 'hang' } }]);
+    expect(faults.strike({ ...call, headers: {} })?.kind).toBe('hang');
   });
 
   test('strike for ever with times 0, and once by default', () => {

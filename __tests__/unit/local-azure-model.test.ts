@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Bucket } from '../../local-azure/blobs/bucket.ts';
 import { createLoad } from '../../local-azure/blobs/load.ts';
+import { Writes } from '../../local-azure/blobs/writes.ts';
 import { drawFrom } from '../../local-azure/draw.ts';
 import { fillModel } from '../../local-azure/model-preset.ts';
 
@@ -37,27 +38,86 @@ describe('budget', () => {
   test('takes nobody more once its queue is too long, until work is done', () => {
     const bucket = new Bucket(500, 10);
     for (let call = 0; call < 6; call += 1) bucket.take(1, 0);
-    expect([bucket.isOpen(0), bucket.isOpen(2)]).toEqual([false, true]);
+    expect([bucket.isOpen(0, 0), bucket.isOpen(2, 0)]).toEqual([false, true]);
   });
 
+  test('takes some and not others once half of its queue is full', () => {
+    const bucket = new Bucket(500, 20);
+    const taken = Array.from({ length: 10 }, () => {
+      bucket.take(1, 0);
+      return [0, 0.5, 1].filter((luck) => bucket.isOpen(0, luck)).length;
+    });
+    expect(taken).toEqual([3, 3, 3, 3, 3, 2, 2, 1, 1, 1]);
+  });
+
+  const use = (name: string, direction: 'read' | 'write' = 'write') => ({
+    call: 'PUT',
+    bytes: 0,
+    used: [{ kind: 'perBlob', name, direction } as const],
+    isAcrossRegions: false,
+  });
+  const perBlob = { requestsPerSecond: 2 };
+
   test('is one for all calls to a blob, and refuses beyond with the time to wait', async () => {
-    const load = createLoad({
-      blobs: { perBlob: { requestsPerSecond: 2 }, retryAfterSeconds: 7 },
-    });
-    const use = (name: string) => ({
-      call: 'PUT',
-      bytes: 0,
-      used: [{ kind: 'perBlob', name } as const],
-      isAcrossRegions: false,
-    });
+    const load = createLoad({ blobs: { perBlob, retryAfterSeconds: 7 } });
     const first = load.carry(use('a'));
-    expect(await load.carry(use('a'))).toMatchObject({
-      status: 503,
-      code: 'ServerBusy',
-      headers: { 'retry-after': '7' },
+    expect(await load.carry(use('a', 'read'))).toEqual({
+      used: { kind: 'perBlob', name: 'a', direction: 'read' },
+      problem: expect.objectContaining({
+        status: 503,
+        code: 'ServerBusy',
+        headers: { 'retry-after': '7' },
+      }),
     });
     expect(await load.carry(use('b'))).toBeUndefined();
     expect(await first).toBeUndefined();
+  });
+
+  test('keeps the work of the service waiting, and refuses none of it', async () => {
+    const load = createLoad({ blobs: { perExport: { mibPerSecond: 100 }, perBlob } });
+    const used = { kind: 'perExport', name: 'e', direction: 'read' } as const;
+    const ended: number[] = [];
+    const shares = [1, 2, 3].map(async (order) => {
+      await load.share([used], MIB, new AbortController().signal);
+      ended.push(order);
+    });
+    expect((await load.carry({ ...use('a'), bytes: MIB, used: [used] }))?.used).toEqual(used);
+    await Promise.all(shares);
+    expect(ended).toEqual([1, 2, 3]);
+  });
+
+  test('is one for the reads and one for the writes of a blob where they are split', async () => {
+    const load = createLoad({ blobs: { perBlob, budgets: 'split' } });
+    const outcomes = [use('a'), use('a', 'read'), use('a'), use('a', 'read')].map((one) =>
+      load.carry(one),
+    );
+    const refused = (await Promise.all(outcomes)).map((busy) => busy !== undefined);
+    expect(refused).toEqual([false, false, true, true]);
+  });
+});
+
+describe('writes', () => {
+  const blob = { account: 'a', container: 'c', name: 'b' };
+
+  test('count while they are in flight and for a moment after', () => {
+    const writes = new Writes(2000);
+    expect(writes.isWritten(blob, 0)).toBe(false);
+    const [one, two] = [writes.start(blob, () => 100), writes.start(blob, () => 500)];
+    one[Symbol.dispose]();
+    expect(writes.isWritten(blob, 10_000)).toBe(true);
+    two[Symbol.dispose]();
+    expect([2499, 2500].map((now) => writes.isWritten(blob, now))).toEqual([true, false]);
+    expect(writes.isWritten({ ...blob, name: 'other' }, 600)).toBe(false);
+  });
+
+  test.each([
+    { readWhileWritten: 'refused' as const, isLocked: true },
+    { readWhileWritten: 'allowed' as const, isLocked: false },
+  ])('keep others from reading where the model says so: $readWhileWritten', (given) => {
+    const load = createLoad({ blobs: { readWhileWritten: given.readWhileWritten } });
+    const write = load.startWrite(blob);
+    expect(load.isLocked(blob)).toBe(given.isLocked);
+    write[Symbol.dispose]();
   });
 });
 

@@ -60,7 +60,27 @@ describe('a scenario', () => {
     ],
     [
       { virtualMachines: [{ ...vm, osDisk: { name: 'os', content: { vhd: 'a.vhd', seed: 1 } } }] },
-      '/virtualMachines/0/osDisk/content: a VHD file takes neither a seed nor dataMiB',
+      '/virtualMachines/0/osDisk/content: a VHD file takes neither a seed nor data',
+    ],
+    [
+      { disks: [free({ dataMiB: 1, extents: { count: 1, bytes: 512, everyBytes: 512 } })] },
+      '/disks/0/content/dataMiB: is not for a disk with extents',
+    ],
+    [
+      { disks: [free({ extents: { count: 2, bytes: 1024, everyBytes: 512 } })] },
+      '/disks/0/content/extents/everyBytes: must be >= bytes',
+    ],
+    [
+      { disks: [free({ extents: { count: 1, bytes: 513, everyBytes: 1024 } })] },
+      '/disks/0/content/extents/bytes: must be multiple of 512',
+    ],
+    [
+      { disks: [free({ extents: { count: 3, bytes: 1024, everyBytes: 2 ** 29 } })] },
+      "/disks/0/content/extents: they end at byte 1073742848, beyond the disk's 1 GiB",
+    ],
+    [
+      { faults: [{ match: { headers: { 'x-ms-copy-source': '(' } }, action: { kind: 'hang' } }] },
+      '/faults/0/match/headers/x-ms-copy-source: must match format "regex", got "("',
     ],
     [
       { faults: [{ match: { path: '.' }, action: { kind: 'answer' } }] },
@@ -87,6 +107,10 @@ describe('a scenario', () => {
     ]);
   });
 });
+
+function free(content: object): object {
+  return { resourceGroup: 'images', name: 'free', sizeGiB: 1, content };
+}
 
 function disk(lun: number, name: string): object {
   return { lun, name, sizeGiB: 1 };

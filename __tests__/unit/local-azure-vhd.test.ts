@@ -151,6 +151,34 @@ describe('generated image', () => {
     expect(whole.subarray(0, 512).equals(whole.subarray(512, 1024))).toBe(false);
   });
 
+  test('has extents of one size at one distance, with the bytes of its seed in them', async () => {
+    const extents = { count: 3, bytes: 1024, everyBytes: MIB };
+    const image = await createDiskImages().open({ seed: 1, extents }, 'disk', GIB);
+    expect(image.ranges).toEqual([0, MIB, 2 * MIB].map((start) => ({ start, end: start + 1024 })));
+    const read = await image.read(MIB - 512, MIB + 2048);
+    const isData = [0, 512, 1024, 1536, 2048].map((at) =>
+      read.subarray(at, at + 512).some(Boolean),
+    );
+    expect(isData).toEqual([false, true, true, false, false]);
+  });
+
+  test('has one range where its extents touch', async () => {
+    const extents = { count: 8, bytes: 4096, everyBytes: 4096 };
+    const image = await createDiskImages().open({ extents }, 'disk', GIB);
+    expect(image.ranges).toEqual([{ start: 0, end: 32_768 }]);
+  });
+
+  test('reads in the midst of a million extents', async () => {
+    const extents = { count: 1_000_000, bytes: 512, everyBytes: 8192 };
+    const image = await createDiskImages().open({ seed: 1, extents }, 'disk', 8 * GIB);
+    expect(image.ranges).toHaveLength(1_000_000);
+    const window = { start: 999_000 * 8192, end: 999_003 * 8192 };
+    expect(clipRanges(image.ranges, window)).toEqual(image.ranges.slice(999_000, 999_003));
+    const read = await image.read(window.start, window.end);
+    expect(read.subarray(8192, 8704).some(Boolean)).toBe(true);
+    expect(read.subarray(8704, 16_384).some(Boolean)).toBe(false);
+  });
+
   test('costs nothing for 8 TiB and ends with a footer', async () => {
     const image = await open(4, 8 * TIB, 1024);
     const end = await image.read(8 * TIB - 100, 8 * TIB + 512);

@@ -6,6 +6,7 @@ import { addAccessRoutes } from './access-routes.ts';
 import { addStorageAccountRoutes } from './account-routes.ts';
 import { ArmError, gatewayError } from './arm-error.ts';
 import { addAuthorizationRoutes } from './authorization-routes.ts';
+import { addBatchRoutes } from './batch-routes.ts';
 import { handle, queryOf, setCommonHeaders } from './call.ts';
 import type { Arm, ArmWorld, Call } from './call.ts';
 import { addDiskChangeRoutes } from './disk-change-routes.ts';
@@ -49,6 +50,7 @@ export function createArmApp(world: ArmWorld): RequestListener {
   addImageRoutes(app, arm);
   addAccessRoutes(app, arm);
   addStorageAccountRoutes(app, arm);
+  addBatchRoutes(app, arm);
   addSubscriptionRoutes(app, arm);
   app.use(handle(arm, refuseUnknown));
   app.use(sendError);

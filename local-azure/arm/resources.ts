@@ -7,6 +7,7 @@ import type {
   ScenarioVirtualMachine,
 } from '../scenario.ts';
 import type { DiskImages, Hosts, Resource } from '../world.ts';
+import { batchAccountType, buildBatchAccount } from './batch-account.ts';
 import { ManagedDisk } from './managed-disk.ts';
 import type { Platform } from './managed-disk.ts';
 import { isSame } from './resource-id.ts';
@@ -55,6 +56,12 @@ export async function createResources(
       timeCreated: filling.now,
     };
     resources.put(buildStorageAccount(account, place, hosts));
+  }
+  for (const account of scenario.batchAccounts ?? []) {
+    const group = findGroup(scenario, account.resourceGroup);
+    const id = `${group.id}/providers/${batchAccountType}/${account.name}`;
+    const location = account.location ?? group.location;
+    resources.put(buildBatchAccount(account, { id, location }));
   }
   return resources;
 }

@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import { contextOf } from '../edge/call-context.ts';
 import type { World } from '../world.ts';
 import { checkFirewall, identify } from './access.ts';
 import type { Azurite } from './azurite.ts';
@@ -6,7 +7,7 @@ import { drain } from './body.ts';
 import { sendBlobList } from './blob-list.ts';
 import { checkBlobType, checkLength } from './blob-types.ts';
 import { versionOf, type BlobCall } from './call.ts';
-import { isPending } from './copies.ts';
+import { isPending, type BlobPath } from './copies.ts';
 import { abortCopy } from './abort-copy.ts';
 import { startCopy } from './copy-requests.ts';
 import { forward } from './forward.ts';
@@ -19,7 +20,7 @@ import { putPageFromUrl } from './put-page-from-url.ts';
 import { putPage } from './put-page.ts';
 import { sendProblem } from './answer.ts';
 import { problems, Refusal } from './problems.ts';
-import { findBlob } from './store-calls.ts';
+import { findBlob, urlOf } from './store-calls.ts';
 import { sendDelegationKey } from './user-delegation-key.ts';
 
 /** The gateway for the blob hosts of all accounts. `close` cancels the copies under way. */
@@ -83,6 +84,9 @@ const changingKinds: readonly OperationKind[] = [
   'delete-blob',
 ];
 
+/** What writes pages, which may keep others from reading the blob. */
+const writingKinds: readonly OperationKind[] = ['put-page', 'put-page-from-url'];
+
 /** A request to a blob host of which nothing is known yet. */
 type Arrived = Pick<BlobCall, 'world' | 'azurite' | 'load' | 'request' | 'response'>;
 
@@ -104,14 +108,27 @@ async function serve(arrived: Arrived): Promise<void> {
   const path = pathOf(accountName, operation);
   const exists = async () => (await findBlob(azurite, path)) !== undefined;
   await caller.authorize({ ...operation, account, exists });
+  await vanish(arrived, path);
   if (lockedKinds.includes(operation.kind) && isPending(azurite.copies.get(path))) {
     throw new Refusal(problems.pendingCopy);
   }
   if (changingKinds.includes(operation.kind)) await checkMutable(world, path, exists);
   const call = { ...arrived, account, accountName, operation, path, caller, principal };
+  using _write = writingKinds.includes(operation.kind) ? load.startWrite(path) : undefined;
   // A write from a URL is carried with its source.
   if (load.isOn && operation.kind !== 'put-page-from-url') await carryCall(call);
   await (handlers[operation.kind] ?? forward)(call);
+}
+
+/** Acts out the fault that takes a blob or its container away. */
+async function vanish({ azurite, request }: Arrived, path: BlobPath): Promise<void> {
+  const { fault } = contextOf(request);
+  if (fault?.kind !== 'vanish') return;
+  const { account, container } = path;
+  const isBlob = fault.what === 'blob';
+  azurite.copies.forget(isBlob ? path : { account, container });
+  const url = isBlob ? urlOf(path) : `/${container}?restype=container`;
+  await drain(await azurite.send(account, { method: 'DELETE', path: url }));
 }
 
 async function putBlob(call: BlobCall): Promise<void> {

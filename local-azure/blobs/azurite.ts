@@ -11,11 +11,16 @@ import { fileURLToPath } from 'node:url';
 import { createOwner, type AccountOwner } from './account-owner.ts';
 import { createCopies, type Copies } from './copies.ts';
 import { drain, readText } from './body.ts';
+import { PageBlobLengths } from './page-blob-lengths.ts';
+import { RecentPages } from './recent-pages.ts';
 
 /** The store behind the blob gateway: one process of Azurite. */
 export interface Azurite {
   /** Copies under way and done; kept with the store, so that they end with its contents. */
   readonly copies: Copies;
+  /** What is known of page blobs without asking. */
+  readonly lengths: PageBlobLengths;
+  readonly recent: RecentPages;
   /** Makes accounts known. One that is new starts the process again, which empties the store. */
   ensureAccounts(names: readonly string[]): Promise<void>;
   /** Cancels copies and removes all containers. */
@@ -39,14 +44,23 @@ interface Running {
   readonly folder: string;
 }
 
+const RECENT_BYTES = 128 * 1024 * 1024;
+
 /** Prepares the store with its data under a folder; its process starts with the first accounts. */
 export function startAzurite(directory: string): Promise<Azurite> {
   const copies = createCopies();
+  const lengths = new PageBlobLengths();
+  const recent = new RecentPages(RECENT_BYTES);
+  const forget = () => {
+    lengths.forget();
+    recent.forget();
+  };
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
   const owners = new Map<string, AccountOwner>();
   let running: Running | undefined;
   const stop = async () => {
     await copies.clear();
+    forget();
     await (running && stopProcess(running));
     running = undefined;
   };
@@ -55,10 +69,16 @@ export function startAzurite(directory: string): Promise<Azurite> {
     if (running === undefined || owner === undefined) {
       throw new Error(`The blob store does not know the account "${account}".`);
     }
-    return sendRequest(agent, running.port, `/${account}${owner.sign(message.path)}`, message);
+    const path = `/${account}${owner.sign(message.path)}`;
+    const answer = sendRequest(agent, running.port, path, message);
+    if (isRead(message) || writesPages(message)) return answer;
+    forget();
+    return answer.finally(forget);
   };
   return Promise.resolve({
     copies,
+    lengths,
+    recent,
     send,
     ensureAccounts: async (names) => {
       const unknown = names.filter((name) => !owners.has(name));
@@ -82,6 +102,12 @@ export function startAzurite(directory: string): Promise<Azurite> {
     },
   });
 }
+
+const isRead = ({ method }: StoreRequest): boolean => method === 'GET' || method === 'HEAD';
+
+/** Only `writePages` spells the header so: what is forwarded, such as clearing pages, keeps its own case or says clear. */
+const writesPages = ({ path, headers = {} }: StoreRequest): boolean =>
+  /[?&]comp=page(?:&|$)/.test(path) && headers['x-ms-page-write'] === 'update';
 
 const newKey = (): string => randomBytes(64).toString('base64');
 

@@ -9,34 +9,53 @@ import { findBlob } from './store-calls.ts';
 
 /** Lets a call take its time, its bytes counted from its headers; refuses it where a budget is used up. */
 export async function carryCall(call: BlobCall): Promise<void> {
-  const { load, path } = call;
-  const problem = await load.carry({
+  const { load, path, request } = call;
+  const busy = await load.carry({
     call: describe(call),
     bytes: await countBytes(call),
-    used: usedBy(path),
+    used: usedBy(path, request.method === 'PUT' ? 'write' : 'read'),
     isAcrossRegions: false,
   });
-  if (problem) throw new Refusal(problem);
+  if (busy) throw new Refusal(busy.problem);
 }
 
-/** Lets bytes come from a source, which has a budget of its own. */
+/** Lets bytes come from a source, which has a budget of its own: the destination relays that it is busy. */
 export async function carrySource(
   call: BlobCall,
   place: SourcePlace,
   bytes: number,
 ): Promise<void> {
   const { load, request, path } = call;
-  const sourceUsed =
-    place.kind === 'export'
-      ? [{ kind: 'perExport', name: place.found.policyId } as const]
-      : usedBy(place.path);
-  const problem = await load.carry({
+  const sourceUsed = readFrom(place);
+  const ownUsed = usedBy(path, 'write');
+  const busy = await load.carry({
     call: `${describe(call)} from source`,
     bytes,
-    used: [...sourceUsed, ...usedBy(path).filter(isNot(sourceUsed))],
+    used: [...ownUsed, ...sourceUsed.filter(isNot(ownUsed))],
     isAcrossRegions: isAcrossRegions(call, place),
   });
-  if (problem) throw new Refusal(relaySourceProblem(problem, versionOf(request)));
+  if (busy === undefined) return;
+  const { used, problem } = busy;
+  throw new Refusal(
+    ownUsed.includes(used) ? problem : relaySourceProblem(problem, versionOf(request)),
+  );
+}
+
+/** Lets bytes of an asynchronous copy come from their source, as far as the model counts them. */
+export async function shareCopy(
+  { load, path, world }: BlobCall,
+  place: SourcePlace,
+  bytes: number,
+  signal: AbortSignal,
+): Promise<void> {
+  if (world.scenario.model?.blobs?.copiesUseBudgets !== true) return;
+  await load.share([...readFrom(place), ...usedBy(path, 'write')], bytes, signal);
+}
+
+function readFrom(place: SourcePlace): readonly Used[] {
+  return place.kind === 'export'
+    ? [{ kind: 'perExport', name: place.found.policyId, direction: 'read' }]
+    : usedBy(place.path, 'read');
 }
 
 /** Whether a source lies in another region than the account that copies from it. */
@@ -51,9 +70,12 @@ function resourceOf(world: World, place: SourcePlace): Resource | undefined {
     : world.resources.account(place.path.account);
 }
 
-function usedBy({ account, container, name }: BlobPath): readonly Used[] {
-  const blob = { kind: 'perBlob', name: `${account}/${container}/${name}` } as const;
-  return [{ kind: 'perAccount', name: account }, ...(name === '' ? [] : [blob])];
+function usedBy(
+  { account, container, name }: BlobPath,
+  direction: Used['direction'],
+): readonly Used[] {
+  const blob = { kind: 'perBlob', name: `${account}/${container}/${name}`, direction } as const;
+  return [{ kind: 'perAccount', name: account, direction }, ...(name === '' ? [] : [blob])];
 }
 
 /** A budget that source and destination share is used once. */

@@ -134,4 +134,6 @@ export function createCopies(): Copies {
   };
 }
 
-const keyOf = ({ account, container, name }: BlobPath): string => `${account}/${container}/${name}`;
+/** One text for one blob. */
+export const keyOf = ({ account, container, name }: BlobPath): string =>
+  `${account}/${container}/${name}`;

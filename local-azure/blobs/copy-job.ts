@@ -76,6 +76,7 @@ async function copyPieces(
   pace: (bytes: number) => Promise<void>,
 ): Promise<void> {
   const { signal } = copy.cancel;
+  const isOwn = source.sibling !== undefined;
   const queue = pieces.values();
   let failed = false;
   const work = async () => {
@@ -89,7 +90,8 @@ async function copyPieces(
         throw error;
       }
       copy.doneBytes = Math.max(copy.doneBytes, piece.end);
-      await pace(piece.end - piece.start);
+      const bytes = piece.end - piece.start;
+      await Promise.all([pace(bytes), isOwn ? undefined : source.share(bytes, signal)]);
     }
   };
   // Nothing may be written any more when this returns or throws.

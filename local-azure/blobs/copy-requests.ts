@@ -100,7 +100,8 @@ function planTimes(
   const { copyMiBPerSecond, blobs } = world.scenario.model ?? {};
   const ownCopyMs = sibling && load.drawOwnCopyMs(`copy ${request.url ?? ''}`);
   if (ownCopyMs !== undefined) {
-    return { mibPerSecond: undefined, leastMs: ownCopyMs, isInTurn: false };
+    const isInTurn = blobs?.ownCopiesInTurn === true;
+    return { mibPerSecond: undefined, leastMs: ownCopyMs, isInTurn };
   }
   const across = isAcrossRegions ? blobs?.copyAcrossMiBPerSecond : undefined;
   return {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { FOOTER_BYTES } from '../disks/vhd-footer.ts';
 import { contextOf } from '../edge/call-context.ts';
 import type { ByteRange, DiskExport } from '../world.ts';
-import { isAcrossRegions } from './call-load.ts';
+import { isAcrossRegions, shareCopy } from './call-load.ts';
 import { readMetadata, versionOf, type BlobCall } from './call.ts';
 import { isPending, type BlobPath } from './copies.ts';
 import { exportedRanges } from './exports.ts';
@@ -25,11 +25,13 @@ export interface CopySource {
   readonly properties: Readonly<Record<string, string>>;
   /** Data ranges; only of a page blob. */
   readonly listRanges: () => Promise<readonly ByteRange[]>;
+  /** Waits for the budgets that a copy of so many bytes draws on. */
+  readonly share: (bytes: number, signal: AbortSignal) => Promise<void>;
   /** Throws `SourceLost` once the source is not what it was, or its SAS is over. */
   readonly read: (range: ByteRange) => Promise<Buffer>;
 }
 
-type OpenedSource = Omit<CopySource, 'isAcrossRegions'>;
+type OpenedSource = Omit<CopySource, 'isAcrossRegions' | 'share'>;
 
 /** Why a copy that has started cannot go on. */
 export class SourceLost extends Error {}
@@ -57,7 +59,11 @@ async function openSource(call: BlobCall): Promise<CopySource> {
     place.kind === 'export'
       ? exportSource(place.found, () => call.world.exports.isActive(place.found.policyId))
       : await openBlob(call, place.path);
-  return { ...opened, isAcrossRegions: isAcrossRegions(call, place) };
+  return {
+    ...opened,
+    isAcrossRegions: isAcrossRegions(call, place),
+    share: (bytes, signal) => shareCopy(call, place, bytes, signal),
+  };
 }
 
 function exportSource(found: DiskExport, isActive: () => boolean): OpenedSource {

@@ -65,13 +65,13 @@ async function carryRead(
   const range = readRange(request, image.sizeBytes + FOOTER_BYTES);
   const { start, end } = typeof range === 'object' ? range : { start: 0, end: image.sizeBytes };
   const isRead = request.method === 'GET' && request.url?.includes('comp=') === false;
-  const problem = await load.carry({
+  const busy = await load.carry({
     call: `${request.method ?? ''} ${resourceId} ${start}-${end}`,
     bytes: isRead ? end - start : 0,
-    used: [{ kind: 'perExport', name: policyId }],
+    used: [{ kind: 'perExport', name: policyId, direction: 'read' }],
     isAcrossRegions: false,
   });
-  if (problem) throw new Refusal(problem);
+  if (busy) throw new Refusal(busy.problem);
 }
 
 function checkConditions(request: IncomingMessage, { etag }: DiskExport): void {

@@ -44,8 +44,10 @@ export function createDiskExports(hosts: Hosts): DiskExports {
       const grant = grants.get(policyId);
       if (grant) end(grant);
     },
-    endAll: () => {
-      for (const grant of grants.values()) end(grant);
+    endAll: (resource) => {
+      for (const grant of grants.values()) {
+        if (resource?.test(grant.resourceId) !== false) end(grant);
+      }
     },
     open: (url) => {
       const known = [...grants.values()].some(({ host }) => host === url.hostname);
@@ -59,10 +61,15 @@ export function createDiskExports(hosts: Hosts): DiskExports {
 }
 
 /** The bytes of a whole VHD that are data: the disk's ranges and the footer. */
-export function exportedRanges(image: DiskImage): ByteRange[] {
+export function exportedRanges(image: DiskImage): readonly ByteRange[] {
   const footer = { start: image.sizeBytes, end: image.sizeBytes + FOOTER_BYTES };
-  return mergeRanges([...image.ranges, footer]);
+  const known = rangesOf.get(image) ?? mergeRanges([...image.ranges, footer]);
+  rangesOf.set(image, known);
+  return known;
 }
+
+/** There may be a million of them, and they are asked for again and again. */
+const rangesOf = new WeakMap<DiskImage, readonly ByteRange[]>();
 
 function isSignedFor(grant: Grant, url: URL): boolean {
   return (

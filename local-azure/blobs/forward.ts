@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { versionOf, type BlobCall } from './call.ts';
 import { isPending, readStatus } from './copies.ts';
 import { serviceHeaders } from './answer.ts';
+import { showImmutability } from './immutability.ts';
 import { Refusal } from './problems.ts';
 import { stripSas } from './sas.ts';
 import { readProblem } from './store-calls.ts';
@@ -23,6 +24,7 @@ export async function forward(call: BlobCall, onDone?: () => void): Promise<void
   call.response.writeHead(answer.statusCode ?? 500, {
     ...returnHeaders(call, answer),
     ...showCopy(call),
+    ...showImmutability(call),
   });
   await pipeline(answer, call.response);
 }

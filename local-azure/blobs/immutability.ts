@@ -1,4 +1,7 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+import type { Scenario, ScenarioContainer } from '../scenario.ts';
 import type { World } from '../world.ts';
+import type { BlobCall } from './call.ts';
 import type { BlobPath } from './copies.ts';
 import { problems, Refusal } from './problems.ts';
 
@@ -12,11 +15,30 @@ export async function checkMutable(
   exists: () => Promise<boolean>,
 ): Promise<void> {
   const owner = scenario.storageAccounts?.find(({ name }) => name === account);
-  const place = owner?.containers?.find(({ name }) => name === container);
+  const place = findContainer(scenario, account, container);
   const isHeld = place?.hasLegalHold === true;
   const isKept = place?.hasImmutabilityPolicy === true || keepsByDefault(owner?.properties);
   if (!(isHeld || isKept) || !(await exists())) return;
   throw new Refusal(isHeld ? problems.immutableByHold : problems.immutableByPolicy);
+}
+
+/** What the properties of a container tell of it; the store knows neither. */
+export function showImmutability({ world, operation, path }: BlobCall): OutgoingHttpHeaders {
+  if (operation.kind !== 'container-properties') return {};
+  const place = findContainer(world.scenario, path.account, path.container);
+  return {
+    'x-ms-has-immutability-policy': `${place?.hasImmutabilityPolicy === true}`,
+    'x-ms-has-legal-hold': `${place?.hasLegalHold === true}`,
+  };
+}
+
+function findContainer(
+  { storageAccounts = [] }: Scenario,
+  account: string,
+  container: string,
+): ScenarioContainer | undefined {
+  const owner = storageAccounts.find(({ name }) => name === account);
+  return owner?.containers?.find(({ name }) => name === container);
 }
 
 /** Version-level immutability with a policy of the account is on every blob in it. */

@@ -27,6 +27,7 @@ export type OperationKind =
   | 'delete-blob'
   | 'change-blob'
   | 'delete-container'
+  | 'container-properties'
   | 'other';
 
 /** The right that an operation needs, named below `Microsoft.Storage/storageAccounts/blobServices/`. */
@@ -60,8 +61,8 @@ const rules: Readonly<Record<string, Rule>> = {
   'GET service account properties': ['other', control('getInfo/action')],
   'HEAD service account properties': ['other', control('getInfo/action')],
   'PUT container container -': ['other', control('containers/write')],
-  'GET container container -': ['other', control('containers/read')],
-  'HEAD container container -': ['other', control('containers/read')],
+  'GET container container -': ['container-properties', control('containers/read')],
+  'HEAD container container -': ['container-properties', control('containers/read')],
   'GET container container metadata': ['other', control('containers/read')],
   'HEAD container container metadata': ['other', control('containers/read')],
   'PUT container container metadata': ['other', control('containers/write')],

@@ -56,6 +56,11 @@ export const problems = {
     code: 'BlobNotFound',
     message: 'The specified blob does not exist.',
   },
+  containerNotFound: {
+    status: 404,
+    code: 'ContainerNotFound',
+    message: 'The specified container does not exist.',
+  },
   invalidRange: {
     status: 416,
     code: 'InvalidRange',

@@ -71,9 +71,13 @@ async function readExport(
   return await image.read(start, end);
 }
 
-/** Bytes of a blob; a fault can make it look like one that is being written. */
+function hasConditions(headers: IncomingHttpHeaders): boolean {
+  return Object.keys(headers).some((name) => name.startsWith('x-ms-source-if-'));
+}
+
+/** Bytes of a blob; the model may refuse them of one that is being written, a fault can make it look like one. */
 async function readBlobRange(
-  { azurite, request }: BlobCall,
+  { azurite, load, request }: BlobCall,
   path: BlobPath,
   range: ByteRange,
 ): Promise<Buffer | Problem> {
@@ -81,6 +85,9 @@ async function readBlobRange(
   if (fault?.kind === 'source-modified') {
     return { ...problems.conditionNotMet, status: fault.status ?? 412 };
   }
+  if (load.isLocked(path)) return problems.conditionNotMet;
+  const recent = hasConditions(request.headers) ? undefined : azurite.recent.read(path, range);
+  if (recent !== undefined) return recent;
   try {
     const { headers, bytes } = await readBlob(azurite, path, range);
     const lastModified = new Date(headers['last-modified'] ?? 0);

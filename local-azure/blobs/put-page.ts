@@ -2,14 +2,16 @@ import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { PAGE_BYTES } from '../disks/byte-ranges.ts';
 import type { ByteRange } from '../world.ts';
+import type { Azurite } from './azurite.ts';
 import { readBytes } from './body.ts';
 import { pickHeaders, versionOf, type BlobCall } from './call.ts';
+import type { BlobPath } from './copies.ts';
 import { crc64 } from './crc64.ts';
 import { forward } from './forward.ts';
 import { parseRange } from './http-range.ts';
 import { serviceHeaders } from './answer.ts';
 import { problems, Refusal } from './problems.ts';
-import { findBlob, writePages } from './store-calls.ts';
+import { findBlob, hasContainer, writePages } from './store-calls.ts';
 
 /** The most that one call writes, in bytes. */
 export const MAX_WRITE_BYTES = 4 * 1024 * 1024;
@@ -49,13 +51,20 @@ export async function checkPageRange({ azurite, path, request }: BlobCall): Prom
   if (range.start % PAGE_BYTES !== 0 || range.end % PAGE_BYTES !== 0) {
     throw new Refusal(problems.invalidPageRange);
   }
-  const blob = await findBlob(azurite, path);
-  if (blob === undefined) throw new Refusal(problems.blobNotFound);
-  if (blob.headers['x-ms-blob-type'] !== 'PageBlob') throw new Refusal(problems.invalidBlobType);
-  if (range.end > Number(blob.headers['content-length'])) {
-    throw new Refusal(problems.invalidPageRange);
-  }
+  const lengthBytes = await azurite.lengths.find(path, () => readLength(azurite, path));
+  if (range.end > lengthBytes) throw new Refusal(problems.invalidPageRange);
   return range;
+}
+
+/** The length of a page blob in bytes; refuses where there is none. */
+async function readLength(azurite: Azurite, path: BlobPath): Promise<number> {
+  const blob = await findBlob(azurite, path);
+  if (blob === undefined) {
+    const isThere = await hasContainer(azurite, path);
+    throw new Refusal(isThere ? problems.blobNotFound : problems.containerNotFound);
+  }
+  if (blob.headers['x-ms-blob-type'] !== 'PageBlob') throw new Refusal(problems.invalidBlobType);
+  return Number(blob.headers['content-length']);
 }
 
 /** Refuses bytes whose checksums are not those that the client named. */

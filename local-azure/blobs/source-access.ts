@@ -1,4 +1,6 @@
 import type { DiskExport, Resource } from '../world.ts';
+import { contextOf } from '../edge/call-context.ts';
+import { storageCodeOf } from '../edge/fault-answer.ts';
 import { checkFirewall, identifyByUrl } from './access.ts';
 import { identifyBearer } from './bearer-caller.ts';
 import { versionOf, type BlobCall } from './call.ts';
@@ -32,6 +34,18 @@ export function parseSource({ request: { headers } }: BlobCall): URL {
 
 /** Finds what the address of a source names, and refuses as Azure does where it cannot be read. */
 export async function openPlace(call: BlobCall, url: URL): Promise<SourcePlace> {
+  const place = await findPlace(call, url);
+  const { fault } = contextOf(call.request);
+  if (fault?.kind !== 'source-answer') return place;
+  const {
+    status,
+    code = storageCodeOf(status),
+    message = 'The source cannot be read now.',
+  } = fault;
+  throw new Refusal(relaySourceProblem({ status, code, message }, versionOf(call.request)));
+}
+
+async function findPlace(call: BlobCall, url: URL): Promise<SourcePlace> {
   const { world } = call;
   if (world.hosts.serviceOf(url.hostname) === 'export') return openExport(call, url);
   const name = world.hosts.accountOf(url.hostname);

@@ -49,6 +49,17 @@ export async function findBlob(
   return answer.statusCode === 200 ? answer : undefined;
 }
 
+/** Whether the container of a blob is there. */
+export async function hasContainer(
+  azurite: Azurite,
+  { account, container }: BlobPath,
+): Promise<boolean> {
+  const path = `/${container}?restype=container`;
+  const answer = await azurite.send(account, { method: 'HEAD', path });
+  await drain(answer);
+  return answer.statusCode === 200;
+}
+
 /** The data ranges of a page blob, merged: the store keeps one for every write. */
 export async function listPageRanges(azurite: Azurite, path: BlobPath): Promise<ByteRange[]> {
   const { body } = await callStore(azurite, path.account, {
@@ -86,18 +97,26 @@ export async function writePages(
   bytes: Buffer,
   conditions: OutgoingHttpHeaders,
 ): Promise<IncomingHttpHeaders> {
-  const { headers } = await callStore(azurite, path.account, {
-    method: 'PUT',
-    path: urlOf(path, 'comp=page'),
-    headers: {
-      ...conditions,
-      'x-ms-page-write': 'update',
-      'x-ms-range': `bytes=${start}-${start + bytes.length - 1}`,
-      'content-length': bytes.length,
-    },
-    body: bytes,
-  });
-  return headers;
+  const range = { start, end: start + bytes.length };
+  const write = azurite.recent.start(path, range);
+  try {
+    const { headers } = await callStore(azurite, path.account, {
+      method: 'PUT',
+      path: urlOf(path, 'comp=page'),
+      headers: {
+        ...conditions,
+        'x-ms-page-write': 'update',
+        'x-ms-range': `bytes=${range.start}-${range.end - 1}`,
+        'content-length': bytes.length,
+      },
+      body: bytes,
+    });
+    azurite.recent.end(write, bytes);
+    return headers;
+  } catch (error) {
+    azurite.recent.end(write);
+    throw error;
+  }
 }
 
 /** Sets a page blob's length, which also gives it a new ETag. */

@@ -17,14 +17,27 @@ export function mergeRanges(ranges: readonly ByteRange[]): ByteRange[] {
   return merged;
 }
 
-/** The parts of the ranges that lie inside a window. */
+/** The parts of merged ranges that lie inside a window; there may be a million outside of it. */
 export function clipRanges(ranges: readonly ByteRange[], window: ByteRange): ByteRange[] {
-  return ranges
-    .map(({ start, end }) => ({
-      start: Math.max(start, window.start),
-      end: Math.min(end, window.end),
-    }))
-    .filter(({ start, end }) => start < end);
+  const first = findFirst(ranges, (range) => range.end > window.start);
+  const last = findFirst(ranges, (range) => range.start >= window.end);
+  return ranges.slice(first, last).map(({ start, end }) => ({
+    start: Math.max(start, window.start),
+    end: Math.min(end, window.end),
+  }));
+}
+
+/** Index of the first range for which it is so, given that it is so for all behind that one; the count for none. */
+function findFirst(ranges: readonly ByteRange[], isSo: (range: ByteRange) => boolean): number {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const range = ranges[middle];
+    if (range !== undefined && isSo(range)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
 /** Cuts ranges into pieces of at most `pieceBytes`, in order. */

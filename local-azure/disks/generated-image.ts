@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ScenarioExtents } from '../scenario.ts';
 import type { ByteRange, DiskImage } from '../world.ts';
 import { clipRanges, PAGE_BYTES } from './byte-ranges.ts';
 import { FOOTER_BYTES, writeVhdFooter } from './vhd-footer.ts';
@@ -9,12 +10,16 @@ const TABLE_BYTES = MIB;
 /** A fixed date, so that the same seed gives the same bytes whenever it runs: 2020-01-01, counted from 2000. */
 const CREATED_SECONDS = 631_152_000;
 
+/** What the pages of a generated disk are: so many MiB in runs, or extents of one size at one distance. */
+export type GeneratedData = number | ScenarioExtents;
+
 /**
  * An image whose pages are computed when they are read: a disk of any size costs one table of 1 MiB.
  * `sizeBytes` is a multiple of 512. The same arguments give the same bytes.
  */
-export function generateImage(seed: number, sizeBytes: number, dataMiB: number): DiskImage {
-  const ranges = planRuns(seed, sizeBytes, dataMiB * MIB);
+export function generateImage(seed: number, sizeBytes: number, data: GeneratedData): DiskImage {
+  const ranges =
+    typeof data === 'number' ? planRuns(seed, sizeBytes, data * MIB) : placeExtents(data);
   const footer = writeVhdFooter({
     sizeBytes,
     uniqueId: createHash('sha256').update(`vhd ${seed}`).digest().subarray(0, 16),
@@ -61,6 +66,15 @@ function planRuns(seed: number, sizeBytes: number, dataBytes: number): ByteRange
     page += length + (holes[index] ?? 0);
   }
   return runs;
+}
+
+/** Extents that touch are one range. */
+function placeExtents({ count, bytes, everyBytes }: ScenarioExtents): ByteRange[] {
+  if (bytes === everyBytes) return [{ start: 0, end: count * bytes }];
+  return Array.from({ length: count }, (_, index) => ({
+    start: index * everyBytes,
+    end: index * everyBytes + bytes,
+  }));
 }
 
 /** Splits pages into `count` parts of different sizes, none empty while there are enough. */

@@ -16,11 +16,8 @@ export function createDiskImages(): DiskImages {
         return openCached(scanned, content.vhd);
       }
       const seed = content?.seed ?? createHash('sha256').update(name).digest().readUInt32BE();
-      return generateImage(
-        seed,
-        sizeBytes ?? DEFAULT_SIZE_BYTES,
-        content?.dataMiB ?? DEFAULT_DATA_MIB,
-      );
+      const data = content?.extents ?? content?.dataMiB ?? DEFAULT_DATA_MIB;
+      return generateImage(seed, sizeBytes ?? DEFAULT_SIZE_BYTES, data);
     },
   };
 }

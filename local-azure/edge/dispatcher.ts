@@ -36,7 +36,8 @@ export class Dispatcher {
       return;
     }
     const call = this.#calls.record(request, response, host);
-    const fault = this.#faults.strike({ method: call.method, host, path: request.url ?? '/' });
+    const { url: path = '/', headers } = request;
+    const fault = this.#faults.strike({ method: call.method, host, path, headers });
     if (fault !== undefined) call.fault = fault.kind;
     switch (fault?.kind) {
       case 'answer':
@@ -53,11 +54,13 @@ export class Dispatcher {
         cutBody(response, fault.afterBytes);
         break;
       case 'end-sas':
-        exports.endAll();
+        exports.endAll(new RegExp(fault.resource ?? '', 'i'));
         break;
       case 'copy':
       case 'fail-operation':
+      case 'source-answer':
       case 'source-modified':
+      case 'vanish':
         setContext(request, { fault });
         break;
       case undefined:

@@ -5,6 +5,11 @@ import type { Service } from '../world.ts';
 
 type Answer = Extract<FaultAction, { kind: 'answer' }>;
 
+/** The usual code of the storage service for a status. */
+export function storageCodeOf(status: number): string {
+  return storageCodes[status] ?? 'InternalError';
+}
+
 const storageCodes: Readonly<Record<number, string>> = {
   403: 'AuthenticationFailed',
   404: 'BlobNotFound',
@@ -49,7 +54,7 @@ function storageBody(
   request: IncomingMessage,
   response: ServerResponse,
 ): string {
-  const code = answer.code ?? storageCodes[answer.status] ?? 'InternalError';
+  const code = answer.code ?? storageCodeOf(answer.status);
   const requestId = randomUUID();
   const version = request.headers['x-ms-version'];
   response.setHeader('content-type', 'application/xml');

@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { parseRangeHeader } from '../blobs/http-range.ts';
 import { drawShare } from '../draw.ts';
 import type { FaultAction, FaultMatch, FaultRule } from '../scenario.ts';
 
@@ -15,6 +17,7 @@ interface SeenCall {
   readonly method: string;
   readonly host: string;
   readonly path: string;
+  readonly headers: IncomingHttpHeaders;
 }
 
 /** The rules in force and how often each has matched. */
@@ -59,7 +62,21 @@ function countCall(counted: CountedRule, call: SeenCall): boolean {
 
 function matches(match: FaultMatch, call: SeenCall): boolean {
   if (match.method !== undefined && match.method.toUpperCase() !== call.method) return false;
-  return isLike(match.host, call.host) && isLike(match.path, call.path);
+  if (match.longerThan !== undefined && lengthOf(call) <= match.longerThan) return false;
+  return (
+    isLike(match.host, call.host) &&
+    isLike(match.path, call.path) &&
+    Object.entries(match.headers ?? {}).every(([name, pattern]) => {
+      const value = call.headers[name.toLowerCase()];
+      return value !== undefined && isLike(pattern, String(value));
+    })
+  );
+}
+
+/** Bytes of the range that a call names; of the whole when it names none. */
+function lengthOf({ headers }: SeenCall): number {
+  const range = parseRangeHeader(headers['x-ms-range'] ?? headers.range);
+  return range === undefined ? Infinity : range.end - range.start;
 }
 
 function isLike(pattern: string | undefined, text: string): boolean {

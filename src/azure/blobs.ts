@@ -26,7 +26,12 @@ export interface CopyRequest {
 
 /** Verbs on containers and blobs, authorized by Entra tokens alone. URLs are bare; only sources carry a SAS. */
 export interface Blobs {
-  containerState(endpoint: string, container: string, signal: AbortSignal): Promise<ContainerState>;
+  /** Undefined when there is none. */
+  containerState(
+    endpoint: string,
+    container: string,
+    signal: AbortSignal,
+  ): Promise<ContainerState | undefined>;
   /** True when it was made just now, false when it was there. */
   createContainer(endpoint: string, container: string, signal: AbortSignal): Promise<boolean>;
   /** Undefined when there is none. */
@@ -79,9 +84,16 @@ export function createBlobs(
 
   return {
     async containerState(endpoint, name, signal) {
-      return (await container(endpoint, name).exists({ abortSignal: signal }))
-        ? 'present'
-        : 'missing';
+      try {
+        const properties = await container(endpoint, name).getProperties({ abortSignal: signal });
+        return {
+          hasImmutabilityPolicy: properties.hasImmutabilityPolicy === true,
+          hasLegalHold: properties.hasLegalHold === true,
+        };
+      } catch (error) {
+        if (azureFailure(error).status === 404) return undefined;
+        throw error;
+      }
     },
     async createContainer(endpoint, name, signal) {
       const answer = await container(endpoint, name).createIfNotExists({ abortSignal: signal });

@@ -1,7 +1,8 @@
 import { azureFailure } from '../errors.ts';
 import type { SignInInputs } from '../inputs.ts';
-import type { Lock, Permission } from '../facts.ts';
+import type { BatchAccount, Lock, Permission } from '../facts.ts';
 import { createAccounts, type Accounts } from './accounts.ts';
+import { batchAccountAt } from './batch-account.ts';
 import { createBlobs, type Blobs } from './blobs.ts';
 import { findCloud, type Cloud } from './clouds.ts';
 import { createCompute, type Compute } from './compute.ts';
@@ -22,6 +23,7 @@ export interface Azure {
   /** Requests to the blob service so far. */
   readonly blobCalls: Readonly<BlobCalls>;
   readonly accounts: Accounts;
+  batchAccount(id: string, signal: AbortSignal): Promise<BatchAccount>;
   /** True when the resource group exists. */
   groupExists(id: string, signal: AbortSignal): Promise<boolean>;
   permissions(scope: string, signal: AbortSignal): Promise<readonly Permission[]>;
@@ -53,6 +55,7 @@ export async function openAzure(
     pages: createPages(credential, { httpClient, pieceClient }, blobCalls),
     blobCalls,
     accounts: createAccounts(resourceManager),
+    batchAccount: (id, signal) => batchAccountAt(resourceManager, id, signal),
     async groupExists(id, signal) {
       try {
         await resourceManager.get(id, RESOURCES_API_VERSION, signal);

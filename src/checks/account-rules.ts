@@ -1,4 +1,6 @@
-import { copySeconds, countReplicas } from '../plan.ts';
+import { listOf } from '../errors.ts';
+import { copySeconds, countReplicas, isComplete } from '../plan.ts';
+import { foundBlobs } from '../survey.ts';
 import { formatSeconds } from '../units.ts';
 import { notFound, reasonOf } from './lookups.ts';
 import type { Rule } from './rule.ts';
@@ -65,6 +67,26 @@ export const accountRules: readonly Rule[] = [
         ),
   },
   {
+    id: 'container-immutability',
+    level: 'refusal',
+    source: `${storage}/blobs/immutable-storage-overview`,
+    look: ({ survey, accounts, inputs, layout }) =>
+      accounts.flatMap(({ id, name }) => {
+        const container = survey.containers.get(id);
+        if (container?.kind !== 'found') return [];
+        if (isComplete(inputs, layout, foundBlobs(survey.blobs))) return [];
+        const { hasImmutabilityPolicy, hasLegalHold } = container.value;
+        const reasons = [
+          ...(hasImmutabilityPolicy ? ['an immutability policy'] : []),
+          ...(hasLegalHold ? ['a legal hold'] : []),
+        ];
+        if (reasons.length === 0) return [];
+        return [
+          `Container "${inputs.container}" of storage account "${name}" is under ${listOf(reasons)}: a VHD there may be neither completed nor removed. Name another one in "container".`,
+        ];
+      }),
+  },
+  {
     id: 'account-settled',
     level: 'refusal',
     source: 'https://learn.microsoft.com/rest/api/storagerp/storage-accounts/get-properties',
@@ -92,9 +114,10 @@ export const accountRules: readonly Rule[] = [
     id: 'account-premium',
     level: 'warning',
     source: 'https://learn.microsoft.com/azure/batch/batch-custom-images',
-    look: ({ accounts }) =>
+    look: ({ inputs, accounts }) =>
       accounts
-        .filter(({ kind, sku }) => pageBlobKinds.includes(kind) && sku.startsWith('Premium'))
+        .filter(({ kind }) => inputs.batchAccount === undefined && pageBlobKinds.includes(kind))
+        .filter(({ sku }) => sku.startsWith('Premium'))
         .map(
           ({ name, sku }) =>
             `Storage account "${name}" is "${sku}": pools of Azure Batch took VHDs from standard accounts only. Take a standard account if they are for Batch.`,

@@ -1,6 +1,7 @@
 import type { Inputs } from '../inputs.ts';
 import { foundAccounts, foundDisks, type Survey } from '../survey.ts';
 import { accountRules } from './account-rules.ts';
+import { batchRules } from './batch-rules.ts';
 import { diskRules } from './disk-rules.ts';
 import { lockRules } from './lock-rules.ts';
 import { nameRules } from './name-rules.ts';
@@ -20,6 +21,7 @@ export const rules: readonly Rule[] = [
   ...vmRules,
   ...diskRules,
   ...accountRules,
+  ...batchRules,
   ...nameRules,
   ...lockRules,
   ...permissionRules,

@@ -12,6 +12,7 @@ const locking =
 /** Rules on locks. Those on storage accounts have none: they do not reach blobs. */
 export const lockRules: readonly Rule[] = [
   { id: 'lock-on-vm', level: 'refusal', source: locking, look: lookAtVmLocks },
+  { id: 'lock-on-disks', level: 'refusal', source: locking, look: lookAtDiskLocks },
   { id: 'lock-on-snapshots', level: 'refusal', source: locking, look: lookAtSnapshotLocks },
   {
     id: 'locks-unknown',
@@ -45,6 +46,25 @@ function lookAtVmLocks({ survey, inputs, layout, vm }: Facts): readonly string[]
       (lock) =>
         `${nameLock(lock)} keeps VM "${vm.name}" from being ${listOf(steps)}. Remove it for the run (az lock delete).`,
     );
+}
+
+/** ReadOnly forbids to read a disk out (beginGetAccess), which a snapshot of it does. */
+function lookAtDiskLocks({ survey, inputs, layout }: Facts): readonly string[] {
+  if (isComplete(inputs, layout, foundBlobs(survey.blobs))) return [];
+  const held = layout.disks.flatMap(({ diskId, diskName, snapshotId }) => {
+    const group = resourceGroupId(requireResourceId(snapshotId));
+    return (
+      locksOn(diskId, survey)
+        // One that the snapshots are under as well is told with them.
+        .filter(({ level, scope }) => level === 'ReadOnly' && !isAtOrUnder(group, scope))
+        .map((lock) => ({ lock: nameLock(lock), diskName }))
+    );
+  });
+  return [...Map.groupBy(held, ({ lock }) => lock)].map(([lock, disks]) => {
+    const names = disks.map(({ diskName }) => `"${diskName}"`);
+    const which = names.length === 1 ? 'disk' : 'disks';
+    return `${lock} keeps ${which} ${listOf(names)} from being snapshot. Remove it for the run (az lock delete).`;
+  });
 }
 
 /** ReadOnly forbids to make snapshots, CanNotDelete to delete them afterwards. */

@@ -88,8 +88,8 @@ export const vmRules: readonly Rule[] = [
     id: 'extensions',
     level: 'warning',
     source: 'https://learn.microsoft.com/azure/batch/batch-sig-images',
-    look: ({ vm }) =>
-      vm !== undefined && vm.extensions.length > 0
+    look: ({ vm, inputs }) =>
+      vm !== undefined && vm.extensions.length > 0 && inputs.batchAccount === undefined
         ? [
             `VM "${vm.name}" has extensions (${listOf(vm.extensions)}): Batch wants images without any. Remove them before the capture.`,
           ]
