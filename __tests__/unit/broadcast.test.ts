@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { PutPage } from '../../src/azure/pages.ts';
-import { Broadcast, PageCopyRefused, type Tally } from '../../src/copy/broadcast.ts';
+import { Broadcast, PageCopyRefused } from '../../src/copy/broadcast.ts';
+import type { Tally } from '../../src/copy/broadcast-node.ts';
 import { crc64, formatCrc64, type Crc64 } from '../../src/copy/crc64.ts';
 import { DiskExport } from '../../src/copy/disk-export.ts';
 import { Gate } from '../../src/copy/gate.ts';

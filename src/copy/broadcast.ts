@@ -2,6 +2,14 @@ import type { Pages } from '../azure/pages.ts';
 import { ActionError, azureFailure, explain, reasonOf } from '../errors.ts';
 import type { ByteRange } from '../facts.ts';
 import type { Clock, Log } from '../ports.ts';
+import {
+  settle,
+  type ExportNode,
+  type Node,
+  type ReplicaNode,
+  type Tally,
+  type Target,
+} from './broadcast-node.ts';
 import { crc64, crc64FromBytes, wholeCrc64, type Crc64 } from './crc64.ts';
 import type { DiskExport } from './disk-export.ts';
 import type { Gate } from './gate.ts';
@@ -22,52 +30,8 @@ export interface BroadcastRig {
   readonly random: () => number;
 }
 
-/** A page blob that is there, empty or with what landed before. */
-export interface Target {
-  readonly url: string;
-  readonly region: string;
-  /** Pieces that are there already, with their checksums. */
-  readonly landed: ReadonlyMap<number, Crc64>;
-  readonly onLanded: (piece: number, crc: Crc64) => void;
-}
-
-/** What copying the pieces of one replica came to. Bytes. */
-export interface Tally {
-  movedBytes: number;
-  resumedBytes: number;
-  retries: number;
-  fromExports: number;
-  fromReplicas: number;
-}
-
 /** Put Page From URL is not taken for a replica: another method may be. */
 export class PageCopyRefused extends ActionError {}
-
-interface ExportNode {
-  readonly kind: 'export';
-  readonly id: NodeId;
-  readonly source: DiskExport;
-  readonly read: Lane;
-  inFlight: number;
-  isRenewing: boolean;
-  /** Since the last piece that it gave. */
-  renewals: number;
-}
-
-interface ReplicaNode {
-  readonly kind: 'replica';
-  readonly id: NodeId;
-  readonly target: Target;
-  readonly read: Lane;
-  readonly write: Lane;
-  readonly tally: Tally;
-  readonly settled: PromiseWithResolvers<Tally>;
-  inFlight: number;
-  /** Why it is given up: told when nothing is in flight to it any more. */
-  failure: ActionError | undefined;
-}
-
-type Node = ExportNode | ReplicaNode;
 
 /** A replica that differs from the others although it was copied from the same snapshot. */
 export interface Dispute {
@@ -436,11 +400,6 @@ export class Broadcast implements Disposable {
   #spanOf(piece: number): ByteRange {
     return { offset: this.pieces.offset(piece), length: this.pieces.length(piece) };
   }
-}
-
-/** Tells the failure of a replica once nothing is in flight to it that could still be written. */
-function settle({ failure, inFlight, settled }: ReplicaNode): void {
-  if (failure !== undefined && inFlight === 0) settled.reject(failure);
 }
 
 /** `West Europe` and `westeurope` are one region. */

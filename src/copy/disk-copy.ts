@@ -1,25 +1,21 @@
-import { ActionError, azureFailure, describe, explain, reasonOf } from '../errors.ts';
+import { explain, reasonOf, type ActionError } from '../errors.ts';
 import type { CopyMethod } from '../inputs.ts';
 import type { PlannedReplica } from '../plan.ts';
-import type { Log } from '../ports.ts';
 import { VHD_FOOTER_BYTES } from '../vhd.ts';
-import { type Broadcast, PageCopyRefused, type Tally } from './broadcast.ts';
-import { CopyStalled, followCopy, SourceEnded, startCopy, type StallWatch } from './copy-blob.ts';
-import type { Crc64 } from './crc64.ts';
+import { PageCopyRefused, type Broadcast } from './broadcast.ts';
+import type { Tally } from './broadcast-node.ts';
+import { CopyStalled } from './copy-blob.ts';
 import type { DiskSource } from './disk-source.ts';
 import type { Copied, Outcome } from './outcome.ts';
+import { PieceCopy } from './piece-copy.ts';
 import type { Pieces } from './pieces.ts';
-import type { ProgressBook } from './progress.ts';
-import { ReplicaBlob, urlOf, type ReplicaRig } from './replica-blob.ts';
-import { readSidecar, sidecarUrl } from './sidecar.ts';
-import { PieceLog } from './piece-log.ts';
 import type { Prover } from './prover.ts';
+import { ReplicaBlob, urlOf } from './replica-blob.ts';
+import { WholeCopy, type WholeCopyRig } from './whole-copy.ts';
 
 /** What copying the replicas of a disk needs. */
-export interface CopyingRig extends ReplicaRig {
-  readonly log: Log;
+export interface CopyingRig extends WholeCopyRig {
   readonly copyMethod: CopyMethod;
-  readonly book: ProgressBook;
   readonly outcomes: Outcome[];
 }
 
@@ -29,8 +25,6 @@ interface Written {
   readonly outcome: Copied;
 }
 
-/** A SAS that ends during a Copy Blob is granted anew so often. */
-const MAX_RESTARTS = 3;
 const NOTHING: Tally = {
   movedBytes: 0,
   resumedBytes: 0,
@@ -46,9 +40,8 @@ export class DiskCopy {
   readonly #broadcast: Broadcast | undefined;
   readonly #rig: CopyingRig;
   readonly #prover: Prover;
+  readonly #whole: WholeCopy;
   readonly #drafts: Written[] = [];
-  /** By account. */
-  readonly #watches = new Map<string, StallWatch>();
 
   /** Without `broadcast` everything goes by Copy Blob; without `pieces` page ranges are not compared. */
   constructor(
@@ -63,6 +56,9 @@ export class DiskCopy {
     this.#broadcast = broadcast;
     this.#rig = rig;
     this.#prover = prover;
+    this.#whole = new WholeCopy(source, rig, (replica) => {
+      this.#expect(replica);
+    });
     for (const replica of source.disk.replicas) this.#expect(replica);
   }
 
@@ -143,64 +139,6 @@ export class DiskCopy {
     }
   }
 
-  async #copyPieces(blob: ReplicaBlob, broadcast: Broadcast, startedAt: number): Promise<Written> {
-    const { book, clock, keepPartial, log } = this.#rig;
-    const { pieces } = broadcast;
-    let pieceLog: PieceLog | undefined;
-    try {
-      const landed = await this.#prepare(blob, pieces);
-      if (landed.size > 0) {
-        log.info(`Blob "${blob.url}" has ${landed.size} of ${pieces.count} pieces already.`);
-      }
-      if (keepPartial && blob.replica.overwrite === undefined) {
-        const of = { snapshot: this.#source.snapshotUniqueId, pieces };
-        pieceLog = new PieceLog(blob.url, of, landed, blob.copyingMetadata(), this.#rig);
-        // The sidecar of an earlier attempt becomes this one's.
-        if (blob.replica.earlier !== undefined) await pieceLog.save();
-      }
-      const tally = await broadcast.copy({
-        url: blob.url,
-        region: blob.replica.account.location,
-        landed,
-        onLanded: (piece, crc) => {
-          book.moved(blob.url, pieces.length(piece), clock.now());
-          pieceLog?.add(piece, crc);
-        },
-      });
-      const proven = await this.#prover.prove(blob.url, broadcast.checksum());
-      const outcome = { ...proven, method: 'page-ranges', copyId: undefined, ...tally } as const;
-      const written = await this.#complete(blob, outcome, startedAt);
-      await pieceLog?.remove();
-      return written;
-    } catch (error) {
-      const isWrong = error instanceof ActionError && error.code === 'verify';
-      if (pieceLog === undefined || isWrong || error instanceof PageCopyRefused) {
-        await blob.release();
-        await pieceLog?.remove();
-      } else {
-        await pieceLog.save();
-        await blob.leave();
-      }
-      throw error;
-    }
-  }
-
-  /** An empty page blob, or the one that an earlier attempt left. Gives what has landed in it, with the checksums. */
-  async #prepare(blob: ReplicaBlob, pieces: Pieces): Promise<ReadonlyMap<number, Crc64>> {
-    const { earlier } = blob.replica;
-    if (earlier?.kind !== 'partial') {
-      await blob.create();
-      return new Map();
-    }
-    const { blobs, signal } = this.#rig;
-    const of = { snapshot: this.#source.snapshotUniqueId, pieces };
-    const bytes = await blobs.readBlob(sidecarUrl(blob.url), signal);
-    const recorded = bytes === undefined ? new Map<number, Crc64>() : readSidecar(bytes, of);
-    const landed = await this.#prover.keepLanded(blob.url, recorded);
-    await blob.takeOver(earlier.etag);
-    return landed;
-  }
-
   /** A finished one of an earlier attempt, of the very same snapshot. */
   async #adopt(replica: PlannedReplica): Promise<string | undefined> {
     const { book, outcomes, log, signal } = this.#rig;
@@ -220,13 +158,20 @@ export class DiskCopy {
     }
   }
 
+  #copyPieces(blob: ReplicaBlob, broadcast: Broadcast, startedAt: number): Promise<Written> {
+    const pieceCopy = new PieceCopy(this.#source, broadcast, this.#prover, this.#rig);
+    return pieceCopy.run(blob, (copied) =>
+      this.#complete(blob, { ...copied, method: 'page-ranges', copyId: undefined }, startedAt),
+    );
+  }
+
   async #copyBlob(
     blob: ReplicaBlob,
     near: string | undefined,
     startedAt: number,
   ): Promise<Written> {
     try {
-      const copyId = await this.#runCopy(blob, near);
+      const copyId = await this.#whole.run(blob, near);
       const proven = await this.#prover.prove(blob.url);
       const movedBytes = this.#bytesToMove;
       const from = near === undefined ? 'fromExports' : 'fromReplicas';
@@ -240,69 +185,6 @@ export class DiskCopy {
       await blob.release();
       throw error;
     }
-  }
-
-  /** A copy from the snapshot that dies with its SAS begins anew with the next one. */
-  async #runCopy(blob: ReplicaBlob, near: string | undefined): Promise<string> {
-    const { first } = this.#source;
-    for (let restarts = 0; ; restarts += 1) {
-      const sas = first.sas;
-      try {
-        return await first.lend(() => this.#copyOnce(blob, near, restarts > 0));
-      } catch (error) {
-        const isEnded = error instanceof SourceEnded || (restarts > 0 && isRefused(error));
-        if (!isEnded || restarts === MAX_RESTARTS) throw error;
-        this.#rig.log.info(`${error.message} It begins anew.`);
-        this.#expect(blob.replica);
-        if (near === undefined) await first.renew(sas);
-      }
-    }
-  }
-
-  async #copyOnce(
-    blob: ReplicaBlob,
-    near: string | undefined,
-    isRestart: boolean,
-  ): Promise<string> {
-    const { blobs, book, clock, signal } = this.#rig;
-    const start = async (): Promise<string> => this.#start(blob, near, isRestart);
-    let copyId: string;
-    if (isRestart) {
-      copyId = await start();
-      blob.restarted(copyId);
-    } else {
-      copyId = await blob.hold(start);
-    }
-    const lengthBytes = this.#source.disk.sizeBytes + VHD_FOOTER_BYTES;
-    try {
-      await followCopy(blob.url, copyId, this.#rig, this.#watchOf(blob.replica), (bytes) => {
-        book.reached(blob.url, bytes, lengthBytes, clock.now());
-      });
-    } catch (error) {
-      if (error instanceof CopyStalled) await blobs.abortCopy(blob.url, copyId, signal);
-      throw error;
-    }
-    return copyId;
-  }
-
-  /** Copy Blob from a finished replica of the account moves no data between accounts; where it is refused, the snapshot serves. */
-  async #start(blob: ReplicaBlob, near: string | undefined, isRestart: boolean): Promise<string> {
-    const { blobs, log, signal } = this.#rig;
-    const before = isRestart ? await blobs.blobState(blob.url, signal) : undefined;
-    const request = {
-      destination: blob.url,
-      metadata: blob.copyingMetadata(near === undefined ? 'snapshot' : 'account'),
-      ...(before !== undefined && { overwriteEtag: before.etag }),
-    };
-    if (near !== undefined) {
-      try {
-        return await startCopy({ ...request, source: near }, this.#rig);
-      } catch (error) {
-        signal.throwIfAborted();
-        log.info(`${describe(error)} It is copied from the snapshot instead.`);
-      }
-    }
-    return startCopy({ ...request, source: this.#source.first.sas }, this.#rig);
   }
 
   async #complete(
@@ -325,14 +207,7 @@ export class DiskCopy {
     const { replica } = blob;
     try {
       signal.throwIfAborted();
-      const request = {
-        source: blob.url,
-        destination: replica.url,
-        metadata: blob.copyingMetadata('account'),
-        ...(replica.overwrite !== undefined && { overwriteEtag: replica.overwrite.etag }),
-      };
-      const copyId = await startCopy(request, this.#rig);
-      await followCopy(replica.url, copyId, this.#rig, this.#watchOf(replica), () => undefined);
+      const copyId = await this.#whole.swap(blob);
       const proven = await this.#prover.prove(replica.url);
       const etag = await blob.complete(replica.url, proven.proof);
       await blob.release();
@@ -379,17 +254,4 @@ export class DiskCopy {
   get #bytesToMove(): number {
     return this.#pieces?.bytes ?? this.#source.disk.sizeBytes + VHD_FOOTER_BYTES;
   }
-
-  #watchOf({ account }: PlannedReplica): StallWatch {
-    const watch = this.#watches.get(account.id) ?? { movedAt: this.#rig.clock.now() };
-    this.#watches.set(account.id, watch);
-    return watch;
-  }
-}
-
-/** The SAS has ended between the end of one copy and the start of the next. */
-function isRefused(error: unknown): error is ActionError {
-  return (
-    error instanceof ActionError && azureFailure(error.cause).code === 'CannotVerifyCopySource'
-  );
 }
