@@ -12,7 +12,9 @@ import {
   type LiteralLog,
 } from '../support/literal-ports.ts';
 
-const WINDOW = 64 * GIBIBYTE;
+/** Windows begin with it, so that a disk of this length is one. */
+const FIRST = GIBIBYTE;
+const LARGEST = 64 * GIBIBYTE;
 const SMALLEST = 64 * MEBIBYTE;
 const PAGE = 512;
 
@@ -42,10 +44,30 @@ function dataIn(ranges: readonly ByteRange[], window: ByteRange): readonly ByteR
   });
 }
 
+/** The answer of an export with a page of data at every step. */
+function everyStep(step: number, { offset, length }: ByteRange): readonly ByteRange[] {
+  const first = Math.ceil(offset / step);
+  const count = Math.ceil((offset + length) / step) - first;
+  return Array.from({ length: count }, (_, index) => ({
+    offset: (first + index) * step,
+    length: PAGE,
+  }));
+}
+
+/** An answer of so many ranges at the begin of a window. */
+function answerOf(count: number, { offset }: ByteRange): readonly ByteRange[] {
+  return Array.from({ length: count }, (_, index) => ({
+    offset: offset + 2 * PAGE * index,
+    length: PAGE,
+  }));
+}
+
 interface Reading {
   readonly ranges: MergedRanges | undefined;
   readonly error: unknown;
   readonly windows: readonly ByteRange[];
+  /** What was answered, in the order of the answers. */
+  readonly answers: readonly { readonly window: ByteRange; readonly ranges: number }[];
   readonly clock: LiteralClock;
   readonly log: LiteralLog;
   /** Queries under way at the same time, at most. */
@@ -63,18 +85,22 @@ async function readWith(
   const clock = literalClock();
   const log = literalLog();
   const windows: ByteRange[] = [];
+  const answers: { window: ByteRange; ranges: number }[] = [];
+  const asked = new Map<string, number>();
   let atOnce = 0;
   let mostAtOnce = 0;
   const read: RangeReader = async (window, linked) => {
-    const isSame = (other: ByteRange): boolean =>
-      other.offset === window.offset && other.length === window.length;
-    const repeats = windows.filter(isSame).length;
+    const key = `${window.offset} ${window.length}`;
+    const repeats = asked.get(key) ?? 0;
+    asked.set(key, repeats + 1);
     windows.push(window);
     atOnce += 1;
     mostAtOnce = Math.max(mostAtOnce, atOnce);
     try {
       await Promise.resolve();
-      return await answer(window, repeats, linked);
+      const ranges = await answer(window, repeats, linked);
+      answers.push({ window, ranges: ranges.length });
+      return ranges;
     } finally {
       atOnce -= 1;
     }
@@ -83,7 +109,7 @@ async function readWith(
     (ranges) => ({ ranges, error: undefined }),
     (error: unknown) => ({ ranges: undefined, error }),
   );
-  return { ...result, windows, clock, log, mostAtOnce, leftRunning: atOnce };
+  return { ...result, windows, answers, clock, log, mostAtOnce, leftRunning: atOnce };
 }
 
 function found({ ranges, error }: Reading): readonly ByteRange[] {
@@ -91,36 +117,153 @@ function found({ ranges, error }: Reading): readonly ByteRange[] {
   return [...ranges];
 }
 
+/** How long windows are, in GiB. */
+function gibibytes(windows: readonly ByteRange[]): readonly number[] {
+  return windows.map(({ length }) => length / GIBIBYTE);
+}
+
+/** The whole disk is answered: every byte once, in windows of whole pages. */
+function expectWhole({ answers }: Reading, lengthBytes: number): void {
+  const sorted = answers
+    .map(({ window }) => window)
+    .toSorted((left, right) => left.offset - right.offset);
+  let end = 0;
+  const ends = sorted.map(({ length }) => (end += length));
+  expect(sorted.map(({ offset }) => offset)).toEqual([0, ...ends.slice(0, -1)]);
+  expect(end).toBe(lengthBytes);
+  expect(sorted.filter(({ offset, length }) => offset % PAGE !== 0 || length % PAGE !== 0)).toEqual(
+    [],
+  );
+}
+
 describe('an export is asked', () => {
-  test.each<readonly [string, number, readonly ByteRange[]]>([
-    [
-      'as a whole when it is small',
-      30 * GIBIBYTE + PAGE,
-      [{ offset: 0, length: 30 * GIBIBYTE + PAGE }],
-    ],
-    [
-      'in windows of 64 GiB when it is large',
-      130 * GIBIBYTE + PAGE,
-      [
-        { offset: 0, length: WINDOW },
-        { offset: WINDOW, length: WINDOW },
-        { offset: 2 * WINDOW, length: 2 * GIBIBYTE + PAGE },
-      ],
-    ],
-  ])('%s', async (_name, lengthBytes, expected) => {
+  test('as a whole when it is small', async () => {
+    const lengthBytes = 512 * MEBIBYTE + PAGE;
     const reading = await readWith(() => Promise.resolve([]), lengthBytes);
-    expect(reading.windows).toEqual(expected);
+    expect(reading.windows).toEqual([{ offset: 0, length: lengthBytes }]);
     expect(found(reading)).toEqual([]);
     expect(reading.clock.pauses).toEqual([]);
   });
 
-  test('for four windows at once, and every one once, of 8 TiB', async () => {
-    const lengthBytes = 8 * TEBIBYTE;
-    const reading = await readWith(() => Promise.resolve([]), lengthBytes);
-    expect(reading.windows.map(({ offset }) => offset)).toEqual(
-      Array.from({ length: 128 }, (_, index) => index * WINDOW),
-    );
+  test('in windows that grow up to 64 GiB, the first one alone', async () => {
+    const lengthBytes = 146 * GIBIBYTE + PAGE;
+    let asked = 0;
+    let askedBeforeAnswer = 0;
+    const reading = await readWith(async ({ offset }) => {
+      asked += 1;
+      if (offset === 0) {
+        await afterManyTurns();
+        askedBeforeAnswer = asked;
+      }
+      return [];
+    }, lengthBytes);
+    expect(askedBeforeAnswer).toBe(1);
+    expect(gibibytes(reading.windows)).toEqual([
+      ...[1, 4, 4, 4, 4, 16, 16, 16, 16, 64],
+      1 + PAGE / GIBIBYTE,
+    ]);
+    expectWhole(reading, lengthBytes);
+    expect(found(reading)).toEqual([]);
+  });
+
+  test('for four windows at once, and every one once, of 8 TiB: 136 queries when it is empty', async () => {
+    const reading = await readWith(() => Promise.resolve([]), 8 * TEBIBYTE);
+    expectWhole(reading, 8 * TEBIBYTE);
+    expect(reading.windows).toHaveLength(136);
+    expect(Math.max(...gibibytes(reading.windows))).toBe(64);
     expect(reading.mostAtOnce).toBe(4);
+  });
+});
+
+/** So many turns that whatever could go on without an answer has. */
+async function afterManyTurns(): Promise<void> {
+  for (let turn = 0; turn < 100; turn += 1) await Promise.resolve();
+}
+
+describe('the next windows', () => {
+  test.each([
+    [0, 4 * GIBIBYTE],
+    [999, 4 * GIBIBYTE],
+    [1000, GIBIBYTE],
+    [10_000, GIBIBYTE],
+    [10_001, 256 * MEBIBYTE],
+    [40_000, 256 * MEBIBYTE],
+    [40_001, SMALLEST],
+    [200_000, SMALLEST],
+  ])('after an answer of %d ranges are of %d bytes', async (ranges, expected) => {
+    const reading = await readWith(
+      (window) => Promise.resolve(window.offset === 0 ? answerOf(ranges, window) : []),
+      FIRST + 4 * expected,
+    );
+    expect(reading.windows.slice(1, 5)).toEqual(
+      [0, 1, 2, 3].map((index) => ({ offset: FIRST + index * expected, length: expected })),
+    );
+    expect(reading.ranges?.count).toBe(ranges);
+  });
+
+  test('shrink where the data is, and grow again behind it', async () => {
+    const dense = { from: 149 * GIBIBYTE, to: 152 * GIBIBYTE };
+    const lengthBytes = 800 * GIBIBYTE;
+    const reading = await readWith((window) => {
+      const from = Math.max(window.offset, dense.from);
+      const to = Math.min(window.offset + window.length, dense.to);
+      const length = Math.max(to - from, 0);
+      return Promise.resolve(everyStep(64 * 1024, { offset: from, length }));
+    }, lengthBytes);
+    expectWhole(reading, lengthBytes);
+    expect(reading.ranges?.count).toBe((3 * GIBIBYTE) / (64 * 1024));
+    const sizes = gibibytes(reading.windows);
+    const fromLargest = sizes.slice(sizes.indexOf(64), -1);
+    const shrunk = fromLargest.indexOf(Math.min(...fromLargest));
+    expect(fromLargest[shrunk]).toBeLessThanOrEqual(16);
+    expect(fromLargest.indexOf(64, shrunk)).toBeGreaterThan(shrunk);
+  });
+
+  test.each([
+    ['timed out are a quarter of it', timedOut, [1, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25, 1]],
+    ['was refused as busy are as large as before', busy, [1, 0.5, 0.5, 1, 1]],
+  ])('after one that %s', async (_name, failure, expected) => {
+    const reading = await readWith(
+      (window) =>
+        window.offset === 0 && window.length === FIRST
+          ? Promise.reject(failure)
+          : Promise.resolve([]),
+      3 * FIRST,
+    );
+    expect(gibibytes(reading.windows)).toEqual(expected);
+    expectWhole(reading, 3 * FIRST);
+  });
+
+  test('do not shrink for the late answer of a small one', async () => {
+    const late = Promise.withResolvers<undefined>();
+    const reading = await readWith(async ({ offset, length }) => {
+      if (length === LARGEST) late.resolve(undefined);
+      if (offset === FIRST) await late.promise;
+      return [];
+    }, TEBIBYTE);
+    const sizes = gibibytes(reading.windows);
+    expect(sizes.slice(sizes.indexOf(64), -1).filter((size) => size !== 64)).toEqual([]);
+    expectWhole(reading, TEBIBYTE);
+  });
+
+  test.each([
+    ['empty', TEBIBYTE],
+    ['long, but not for its size', 256 * 1024],
+  ])('do not grow for the late answer of a large one that was %s', async (_name, step) => {
+    const late = Promise.withResolvers<undefined>();
+    const lengthBytes = 30 * GIBIBYTE;
+    const reading = await readWith(async (window) => {
+      if (window.offset === 0) return [];
+      if (window.offset === 18 * GIBIBYTE) late.resolve(undefined);
+      if (window.offset !== 13 * GIBIBYTE) return everyStep(64 * 1024, window);
+      await late.promise;
+      return everyStep(step, window);
+    }, lengthBytes);
+    expect(gibibytes(reading.windows)).toEqual([
+      ...[1, 4, 4, 4, 4],
+      ...Array.from({ length: 52 }, () => 0.25),
+    ]);
+    expectWhole(reading, lengthBytes);
   });
 });
 
@@ -153,87 +296,95 @@ describe('ranges', () => {
   test('are merged where windows meet, and stay in order whichever window answers first', async () => {
     const data = [
       { offset: PAGE, length: PAGE },
-      { offset: WINDOW - PAGE, length: WINDOW + 2 * PAGE },
-      { offset: 3 * WINDOW - PAGE, length: PAGE },
+      { offset: FIRST - PAGE, length: 4 * GIBIBYTE + 2 * PAGE },
+      { offset: 9 * GIBIBYTE - PAGE, length: PAGE },
     ];
-    const first = Promise.withResolvers<undefined>();
+    const last = Promise.withResolvers<undefined>();
     const reading = await readWith(async (window) => {
-      if (window.offset === 0) await first.promise;
-      if (window.offset === 2 * WINDOW) first.resolve(undefined);
+      if (window.offset === FIRST) await last.promise;
+      if (window.offset === 5 * GIBIBYTE) last.resolve(undefined);
       return dataIn(data, window);
-    }, 3 * WINDOW);
+    }, 9 * GIBIBYTE);
+    expect(reading.answers.map(({ window }) => window.offset / GIBIBYTE)).toEqual([0, 5, 1]);
     expect(found(reading)).toEqual(data);
   });
 
   test.each<readonly [string, number, ByteRange]>([
-    ['end', 0, { offset: WINDOW - PAGE, length: PAGE }],
-    ['begin', WINDOW, { offset: WINDOW, length: PAGE }],
+    ['end', 0, { offset: FIRST - PAGE, length: PAGE }],
+    ['begin', FIRST, { offset: FIRST, length: PAGE }],
   ])(
     'count for the window that was asked for, also where they %s outside',
     async (_name, asked, expected) => {
-      const across = { offset: WINDOW - PAGE, length: 2 * PAGE };
+      const across = { offset: FIRST - PAGE, length: 2 * PAGE };
       const reading = await readWith(
         ({ offset }) => Promise.resolve(offset === asked ? [across] : []),
-        2 * WINDOW,
+        2 * FIRST,
       );
       expect(found(reading)).toEqual([expected]);
     },
   );
 
+  test.each([4, 32, 512, 8192])(
+    'of a million tiny ones on %d GiB never come in one answer again after the first',
+    async (gibibytesOfDisk) => {
+      const step = gibibytesOfDisk * 1024;
+      const lengthBytes = gibibytesOfDisk * GIBIBYTE;
+      const reading = await readWith(
+        (window) => Promise.resolve(everyStep(step, window)),
+        lengthBytes,
+      );
+      expectWhole(reading, lengthBytes);
+      expect(reading.ranges?.count).toBe(2 ** 20);
+      const [, ...later] = reading.answers.map(({ ranges }) => ranges);
+      expect(Math.max(...later)).toBeLessThanOrEqual(20_000);
+      expect(reading.windows.length).toBeLessThanOrEqual(1100);
+    },
+  );
+
   test('of a million tiny ones are compact, and pieces are cut from them as they are', async () => {
-    const step = 256 * 1024;
-    const perWindow = WINDOW / step;
     const reading = await readWith(
-      ({ offset }) =>
-        Promise.resolve(
-          Array.from({ length: perWindow }, (_, index) => ({
-            offset: offset + index * step,
-            length: PAGE,
-          })),
-        ),
-      4 * WINDOW,
+      (window) => Promise.resolve(everyStep(256 * 1024, window)),
+      256 * GIBIBYTE,
     );
-    expect(reading.ranges?.count).toBe(4 * perWindow);
-    const pieces = cutPieces(reading.ranges ?? [], 4 * WINDOW + PAGE);
-    expect(pieces.count).toBe(4 * perWindow + 1);
-    expect(pieces.count).toBeGreaterThan(1_000_000);
+    const pieces = cutPieces(reading.ranges ?? [], 256 * GIBIBYTE + PAGE);
+    expect(pieces.count).toBe(2 ** 20 + 1);
   });
 
   test.each<readonly [string, ByteRange, string]>([
     ['before the window', { offset: 0, length: PAGE }, '512 bytes at byte 0 are outside of it'],
     [
       'behind the disk',
-      { offset: WINDOW + GIBIBYTE, length: PAGE },
-      '512 bytes at byte 69793218560 are outside of it',
+      { offset: 2 * FIRST, length: PAGE },
+      '512 bytes at byte 2147483648 are outside of it',
     ],
     [
       'that go on behind the disk',
-      { offset: WINDOW + GIBIBYTE - PAGE, length: 1024 },
-      '1024 bytes at byte 69793218048 are outside of it',
+      { offset: 2 * FIRST - PAGE, length: 1024 },
+      '1024 bytes at byte 2147483136 are outside of it',
     ],
     [
       'one byte short of a page',
-      { offset: WINDOW, length: PAGE - 1 },
-      '511 bytes at byte 68719476736 are no whole pages',
+      { offset: FIRST, length: PAGE - 1 },
+      '511 bytes at byte 1073741824 are no whole pages',
     ],
     [
       'inside a page',
-      { offset: WINDOW + 1, length: PAGE },
-      '512 bytes at byte 68719476737 are no whole pages',
+      { offset: FIRST + 1, length: PAGE },
+      '512 bytes at byte 1073741825 are no whole pages',
     ],
     [
       'without bytes',
-      { offset: WINDOW + PAGE, length: 0 },
-      '0 bytes at byte 68719477248 are no whole pages',
+      { offset: FIRST + PAGE, length: 0 },
+      '0 bytes at byte 1073742336 are no whole pages',
     ],
   ])('%s are no answer, and not asked for again', async (_name, range, problem) => {
     const reading = await readWith(
       ({ offset }) => Promise.resolve(offset === 0 ? [] : [range]),
-      WINDOW + GIBIBYTE,
+      2 * FIRST,
     );
     expect(reading.error).toMatchObject({
       code: 'verify',
-      message: `The page ranges of 1.0 GiB at byte 68719476736 of the disk export are not right: ${problem}. Run again.`,
+      message: `The page ranges of 1.0 GiB at byte 1073741824 of the disk export are not right: ${problem}. Run again.`,
     });
     expect(reading.windows).toHaveLength(2);
   });
@@ -245,28 +396,28 @@ describe('a window whose query times out', () => {
     ['in Azure', operationTimedOut, []],
     ['because Azure is busy, after a pause,', busy, [1000]],
   ])('%s is asked for in halves', async (_name, failure, pauses) => {
-    const data = [{ offset: 32 * GIBIBYTE - PAGE, length: 2 * PAGE }];
+    const data = [{ offset: 512 * MEBIBYTE - PAGE, length: 2 * PAGE }];
     const reading = await readWith(
       (window) =>
-        window.length > 32 * GIBIBYTE
+        window.length > 512 * MEBIBYTE
           ? Promise.reject(failure)
           : Promise.resolve(dataIn(data, window)),
-      WINDOW,
+      FIRST,
     );
     expect(found(reading)).toEqual(data);
     expect(reading.windows).toEqual([
-      { offset: 0, length: WINDOW },
-      { offset: 0, length: 32 * GIBIBYTE },
-      { offset: 32 * GIBIBYTE, length: 32 * GIBIBYTE },
+      { offset: 0, length: FIRST },
+      { offset: 0, length: 512 * MEBIBYTE },
+      { offset: 512 * MEBIBYTE, length: 512 * MEBIBYTE },
     ]);
     expect(reading.clock.pauses).toEqual(pauses);
     expect(reading.log.lines).toContainEqual(
-      expect.stringContaining('64.0 GiB at byte 0 of the disk export are asked for in halves'),
+      expect.stringContaining('1.0 GiB at byte 0 of the disk export are asked for in halves'),
     );
   });
 
   test.each([
-    ['a power of two', WINDOW],
+    ['a power of two', LARGEST],
     ['a disk of any size', 30 * GIBIBYTE + 7 * MEBIBYTE + PAGE],
     ['hardly more than the smallest', SMALLEST + PAGE],
   ])('is split down to 64 MiB, and nothing is lost: %s', async (_name, lengthBytes) => {
@@ -281,24 +432,27 @@ describe('a window whose query times out', () => {
       lengthBytes,
     );
     expect(found(reading)).toEqual(all);
-    const answered = reading.windows.filter(({ length }) => length <= SMALLEST);
-    const inOrder = answered.toSorted((left, right) => left.offset - right.offset);
-    expect(answered.length).toBe(Math.ceil(lengthBytes / SMALLEST));
-    expect(reading.windows.length).toBe(2 * answered.length - 1);
-    expect(inOrder.map(({ offset }) => offset)).toEqual(
-      Array.from({ length: answered.length }, (_, index) => index * SMALLEST),
-    );
+    expectWhole(reading, lengthBytes);
+    expect(reading.answers.length).toBe(Math.ceil(lengthBytes / SMALLEST));
+    expect(reading.windows.length).toBeLessThan(2 * reading.answers.length);
+    const keys = reading.windows.map(({ offset, length }) => `${offset} ${length}`);
+    expect(new Set(keys).size).toBe(keys.length);
     expect(reading.mostAtOnce).toBeLessThanOrEqual(4);
   });
 
   test('only where it does: the other windows stay whole', async () => {
     const reading = await readWith(
       ({ offset, length }) =>
-        offset < GIBIBYTE && length > GIBIBYTE ? Promise.reject(timedOut) : Promise.resolve([]),
-      4 * WINDOW,
+        offset < 256 * MEBIBYTE && length > 256 * MEBIBYTE
+          ? Promise.reject(timedOut)
+          : Promise.resolve([]),
+      5 * GIBIBYTE,
     );
-    expect(found(reading)).toEqual([]);
-    expect(reading.windows.length).toBe(4 + 6 * 2);
+    expectWhole(reading, 5 * GIBIBYTE);
+    expect(gibibytes(reading.windows)).toEqual([
+      ...[1, 0.5, 0.25, 0.25, 0.5],
+      ...[0.25, 0.25, 0.25, 0.25, 1, 1, 1],
+    ]);
   });
 
   test('at 64 MiB is asked for again, and then given up with one clear error', async () => {
@@ -313,17 +467,50 @@ describe('a window whose query times out', () => {
     expect(reading.clock.pauses).toEqual([1, 2, 4, 8, 16, 32, 60, 60].map((s) => s * 1000));
   });
 
-  test('in a storm of 503 makes no storm of queries', async () => {
-    const lengthBytes = 8 * TEBIBYTE;
+  test('in a storm of 503 that passes makes no storm of queries, and loses nothing', async () => {
+    const data = Array.from({ length: 64 }, (_, index) => ({
+      offset: index * 128 * GIBIBYTE + 64 * GIBIBYTE - PAGE,
+      length: 2 * PAGE,
+    }));
+    let asked = 0;
+    const reading = await readWith((window) => {
+      asked += 1;
+      return asked > 40 && asked <= 80
+        ? Promise.reject(busy)
+        : Promise.resolve(dataIn(data, window));
+    }, 8 * TEBIBYTE);
+    expect(found(reading)).toEqual(data);
+    expectWhole(reading, 8 * TEBIBYTE);
+    expect(reading.clock.pauses).toHaveLength(40);
+    expect(Math.min(...reading.clock.pauses)).toBe(1000);
+    expect(reading.windows.length).toBeLessThanOrEqual(136 + 2 * 40 + 20);
+  });
+
+  test('makes no storm of queries either where every third one is refused as busy', async () => {
     let asked = 0;
     const reading = await readWith(() => {
       asked += 1;
-      return asked <= 200 ? Promise.reject(busy) : Promise.resolve([]);
-    }, lengthBytes);
+      return asked % 3 === 0 ? Promise.reject(busy) : Promise.resolve([]);
+    }, 8 * TEBIBYTE);
     expect(found(reading)).toEqual([]);
-    expect(reading.clock.pauses).toHaveLength(200);
-    expect(Math.min(...reading.clock.pauses)).toBe(1000);
-    expect(reading.windows.length).toBe(128 + 2 * 200);
+    expectWhole(reading, 8 * TEBIBYTE);
+    expect(reading.windows.length).toBeLessThanOrEqual(500);
+  });
+
+  test.each([
+    ['from the first query', 0, 4 + 9],
+    ['that begins when windows are large', 40, 40 + 4 * (10 + 9)],
+  ])('in a storm of 503 without end, %s, is given up soon', async (_name, good, most) => {
+    let asked = 0;
+    const reading = await readWith(() => {
+      asked += 1;
+      return asked > good ? Promise.reject(busy) : Promise.resolve([]);
+    }, 8 * TEBIBYTE);
+    expect(reading.error).toMatchObject({ code: 'azure' });
+    expect(String(reading.error)).toContain('Could not read the page ranges of 64 MiB at byte');
+    expect(reading.windows.length).toBeLessThanOrEqual(most);
+    expect(Math.max(...reading.clock.pauses)).toBe(60_000);
+    expect(reading.leftRunning).toBe(0);
   });
 });
 
@@ -338,11 +525,11 @@ describe('a query that fails', () => {
     const data = [{ offset: PAGE, length: PAGE }];
     const reading = await readWith(
       (_window, repeats) => (repeats < 3 ? Promise.reject(failure) : Promise.resolve(data)),
-      WINDOW,
+      FIRST,
     );
     expect(found(reading)).toEqual(data);
     expect(reading.windows).toEqual(
-      Array.from({ length: 4 }, () => ({ offset: 0, length: WINDOW })),
+      Array.from({ length: 4 }, () => ({ offset: 0, length: FIRST })),
     );
     expect(reading.clock.pauses).toEqual([1000, 2000, 4000]);
   });
@@ -354,13 +541,13 @@ describe('a query that fails', () => {
           repeats < times
             ? Promise.reject(Object.assign(new Error(`GET ${sas} failed`), { statusCode: 500 }))
             : Promise.resolve([]),
-        WINDOW,
+        FIRST,
       );
     expect(found(await failing(8))).toEqual([]);
     const { error, windows } = await failing(9);
     expect(windows).toHaveLength(9);
     expect(error).toMatchObject({ code: 'azure' });
-    expect(String(error)).toContain('Could not read the page ranges of 64.0 GiB at byte 0');
+    expect(String(error)).toContain('Could not read the page ranges of 1.0 GiB at byte 0');
     expect(String(error)).not.toContain(signature);
   });
 
@@ -372,7 +559,7 @@ describe('a query that fails', () => {
     const throttled = failureOf(429, 'TooManyRequests', new Map([['retry-after', retryAfter]]));
     const { clock } = await readWith(
       (_window, repeats) => (repeats < 1 ? Promise.reject(throttled) : Promise.resolve([])),
-      WINDOW,
+      FIRST,
     );
     expect(clock.pauses).toEqual([expected]);
   });
@@ -381,33 +568,57 @@ describe('a query that fails', () => {
     'with %d is thrown at once as it is',
     async (status) => {
       const refused = failureOf(status, 'Refused');
-      const reading = await readWith(
-        ({ offset }, _repeats, signal) =>
-          offset === WINDOW ? Promise.reject(refused) : untilStopped(signal),
-        8 * WINDOW,
-      );
+      const reading = await readWith(({ offset }, _repeats, signal) => {
+        if (offset === 0) return Promise.resolve([]);
+        return offset === 5 * GIBIBYTE ? Promise.reject(refused) : untilStopped(signal);
+      }, TEBIBYTE);
       expect(reading.error).toBe(refused);
       expect(reading.clock.pauses).toEqual([]);
-      expect(reading.windows).toHaveLength(4);
+      expect(reading.windows).toHaveLength(5);
       expect(reading.leftRunning).toBe(0);
     },
   );
 
-  test('is the first of many that is thrown', async () => {
-    const reading = await readWith(
-      ({ offset }) => Promise.reject(failureOf(403, `At${offset / WINDOW}`)),
-      8 * WINDOW,
-    );
-    expect(reading.error).toMatchObject({ statusCode: 403, code: 'At0' });
+  test('is the only one when it is the first', async () => {
+    const refused = failureOf(403, 'Refused');
+    const reading = await readWith(() => Promise.reject(refused), TEBIBYTE);
+    expect(reading.error).toBe(refused);
+    expect(reading.windows).toHaveLength(1);
   });
 
-  test('in a half ends the other half', async () => {
+  test('is the first of many that is thrown', async () => {
+    const reading = await readWith(
+      ({ offset }) =>
+        offset === 0
+          ? Promise.resolve([])
+          : Promise.reject(failureOf(403, `At${offset / GIBIBYTE}`)),
+      TEBIBYTE,
+    );
+    expect(reading.error).toMatchObject({ statusCode: 403, code: 'At1' });
+  });
+
+  test('is the last that is asked, also where others answer in spite of it', async () => {
+    const refused = failureOf(403);
+    const reading = await readWith(async ({ offset }, _repeats, signal) => {
+      if (offset === FIRST) throw refused;
+      if (offset > FIRST) await untilStopped(signal).catch(() => undefined);
+      return [];
+    }, TEBIBYTE);
+    expect(reading.error).toBe(refused);
+    expect(reading.windows).toHaveLength(5);
+    expect(reading.answers).toHaveLength(4);
+    expect(reading.leftRunning).toBe(0);
+  });
+
+  test('in a half ends the other half and the other windows', async () => {
     const refused = failureOf(403);
     const reading = await readWith(({ offset, length }, _repeats, signal) => {
-      if (length === WINDOW) return Promise.reject(timedOut);
-      return offset === 0 ? untilStopped(signal) : Promise.reject(refused);
-    }, WINDOW);
+      if (offset === 0) return Promise.resolve([]);
+      if (offset > FIRST) return untilStopped(signal);
+      return Promise.reject(length === 4 * GIBIBYTE ? timedOut : refused);
+    }, TEBIBYTE);
     expect(reading.error).toBe(refused);
+    expect(gibibytes(reading.windows)).toEqual([1, 4, 4, 4, 4, 2]);
     expect(reading.leftRunning).toBe(0);
   });
 });
@@ -428,25 +639,39 @@ describe('a cancelled run', () => {
 
   test('asks for nothing', async () => {
     const signal = AbortSignal.abort(reason);
-    const reading = await readWith(() => Promise.resolve([]), WINDOW, signal);
+    const reading = await readWith(() => Promise.resolve([]), FIRST, signal);
     expect(reading.error).toBe(reason);
     expect(reading.windows).toEqual([]);
   });
 
   test('stops in a query, and all of them have ended', async () => {
     const run = new AbortController();
-    const work = readWith(
-      (window, _repeats, signal) => {
-        if (window.offset === 3 * WINDOW) run.abort(reason);
+    const { error, windows, leftRunning } = await readWith(
+      ({ offset }, _repeats, signal) => {
+        if (offset === 0) return Promise.resolve([]);
+        if (offset === 13 * GIBIBYTE) run.abort(reason);
         return untilStopped(signal);
       },
-      8 * WINDOW,
+      TEBIBYTE,
       run.signal,
     );
-    const { error, windows, leftRunning } = await work;
     expect(error).toBe(reason);
-    expect(windows).toHaveLength(4);
+    expect(windows).toHaveLength(5);
     expect(leftRunning).toBe(0);
+  });
+
+  test('has no ranges, also when all of them were answered', async () => {
+    const run = new AbortController();
+    const { error, answers } = await readWith(
+      () => {
+        run.abort(reason);
+        return Promise.resolve([]);
+      },
+      FIRST,
+      run.signal,
+    );
+    expect(error).toBe(reason);
+    expect(answers).toHaveLength(1);
   });
 
   test('does not repeat what failed', async () => {
@@ -456,7 +681,7 @@ describe('a cancelled run', () => {
         run.abort(reason);
         return Promise.reject(timedOut);
       },
-      WINDOW,
+      FIRST,
       run.signal,
     );
     expect(error).toBe(reason);

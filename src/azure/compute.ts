@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ComputeManagementClient } from '@azure/arm-compute';
 import type { TokenCredential } from '@azure/core-auth';
 import type { HttpClient } from '@azure/core-rest-pipeline';
@@ -57,14 +58,18 @@ export interface Compute {
 interface Patience {
   readonly deadlineMs: number;
   readonly intervalMs: number;
+  /** Before it is asked for the first time: about what it usually takes. */
+  readonly firstPauseMs: number;
 }
 
 /**
  * VM operations share a bucket of 15 polls a minute: https://learn.microsoft.com/azure/virtual-machines/compute-throttling-limits
  * A deallocation was seen to take 23 minutes.
  */
-const vmPatience: Patience = { deadlineMs: 45 * 60_000, intervalMs: 3_000 };
-const diskPatience: Patience = { deadlineMs: 15 * 60_000, intervalMs: 1_000 };
+const vmPatience: Patience = { deadlineMs: 45 * 60_000, intervalMs: 3_000, firstPauseMs: 3_000 };
+const diskPatience: Patience = { deadlineMs: 15 * 60_000, intervalMs: 1_000, firstPauseMs: 800 };
+/** Opening, closing and deleting a snapshot take a fraction of a second, and Azure names no interval for them. */
+const briefPatience: Patience = { ...diskPatience, firstPauseMs: 250 };
 
 /** What the SDK's pollers have in common. */
 interface Poller<T> {
@@ -173,7 +178,7 @@ export function createCompute(
       const { client, group, name } = at(snapshotId);
       const grant = { access: 'Read', durationInSeconds };
       const poller = client.snapshots.grantAccess(group, name, grant, diskOptions);
-      const { accessSAS } = await finish(poller, diskPatience, signal);
+      const { accessSAS } = await finish(poller, briefPatience, signal);
       if (accessSAS === undefined) {
         throw new ActionError(
           'azure',
@@ -185,12 +190,12 @@ export function createCompute(
     async revokeAccess(snapshotId, signal) {
       const { client, group, name } = at(snapshotId);
       const poller = client.snapshots.revokeAccess(group, name, diskOptions);
-      await found(finish(poller, diskPatience, signal));
+      await found(finish(poller, briefPatience, signal));
     },
     async deleteSnapshot(snapshotId, signal) {
       const { client, group, name } = at(snapshotId);
       const poller = client.snapshots.delete(group, name, diskOptions);
-      await found(finish(poller, diskPatience, signal));
+      await found(finish(poller, briefPatience, signal));
     },
   };
 }
@@ -205,8 +210,10 @@ async function finish<T>(poller: Poller<T>, patience: Patience, signal: AbortSig
   const timer = setTimeout(() => {
     deadline.abort();
   }, patience.deadlineMs);
+  const abortSignal = AbortSignal.any([signal, deadline.signal]);
   try {
-    return await poller.pollUntilDone({ abortSignal: AbortSignal.any([signal, deadline.signal]) });
+    await sleep(patience.firstPauseMs, undefined, { signal: abortSignal });
+    return await poller.pollUntilDone({ abortSignal });
   } catch (error) {
     if (!deadline.signal.aborted || signal.aborted) throw error;
     const minutes = patience.deadlineMs / 60_000;

@@ -1,4 +1,3 @@
-import pLimit, { type LimitFunction } from 'p-limit';
 import { ActionError, azureFailure, explain, reasonOf, type AzureFailure } from '../errors.ts';
 import type { Clock, Log } from '../ports.ts';
 import { formatBytes, GIBIBYTE, MEBIBYTE } from '../units.ts';
@@ -17,9 +16,16 @@ export interface RangesRig {
   readonly what?: string;
 }
 
-/** An export gives all ranges of a window in one answer, so that a window must not be too large. */
-const WINDOW_BYTES = 64 * GIBIBYTE;
+/**
+ * An export gives all ranges of a window in one answer, so that windows begin small and grow as long as the answers are
+ * short: a disk with a million ranges must not come in one.
+ */
+const FIRST_WINDOW_BYTES = GIBIBYTE;
 const SMALLEST_WINDOW_BYTES = 64 * MEBIBYTE;
+const LARGEST_WINDOW_BYTES = 64 * GIBIBYTE;
+const SHORT_ANSWER = 1_000;
+const LONG_ANSWER = 10_000;
+const GROWTH = 4;
 const QUERIES_AT_ONCE = 4;
 const MAX_REPEATS = 8;
 const FIRST_PAUSE_MS = 1_000;
@@ -43,10 +49,56 @@ export async function readRanges(
     lengthBytes,
     stop,
     signal: AbortSignal.any([rig.signal, stop.signal]),
-    limit: pLimit(QUERIES_AT_ONCE),
   };
   queries.signal.throwIfAborted();
-  return mergeRanges(inOrder(await readWindows(windowsOf(lengthBytes), 0, queries)));
+  return mergeRanges(inOrder(await readAll(queries)));
+}
+
+/** Takes one window after the other, some at once, each as large as the answers before it allow. */
+async function readAll(queries: Queries): Promise<readonly MergedRanges[]> {
+  const { lengthBytes, stop, signal } = queries;
+  const parts: (readonly MergedRanges[])[] = [];
+  let size = FIRST_WINDOW_BYTES;
+  let next = 0;
+  async function readUntil(end: number): Promise<void> {
+    try {
+      while (next < end) {
+        const window = { offset: next, length: Math.min(size, lengthBytes - next) };
+        next += window.length;
+        const slot = parts.push([]) - 1;
+        const found = await readWindow(window, 0, queries);
+        parts[slot] = found.parts;
+        size = sizeAfter(found, window.length, size);
+      }
+    } catch (error) {
+      stop.abort(error);
+    }
+  }
+  // Nothing is known before the first answer, so that no others come at the same time.
+  await readUntil(Math.min(FIRST_WINDOW_BYTES, lengthBytes));
+  await Promise.all(Array.from({ length: QUERIES_AT_ONCE }, () => readUntil(lengthBytes)));
+  signal.throwIfAborted();
+  return parts.flat();
+}
+
+interface Found {
+  /** In order; more than one where the window was asked for in halves. */
+  readonly parts: readonly MergedRanges[];
+  /** Some query took too long, so that windows must be smaller. */
+  readonly isTooLarge: boolean;
+}
+
+/**
+ * How large the next windows are after an answer. One that was asked for before the size changed may shrink it, not
+ * grow it: what it tells of is over. Halves because the service was busy tell nothing of the size.
+ */
+function sizeAfter({ parts, isTooLarge }: Found, length: number, size: number): number {
+  const ranges = parts.reduce((sum, { count }) => sum + count, 0);
+  let share = isTooLarge ? 1 / GROWTH : 1;
+  while (ranges * share > LONG_ANSWER) share /= GROWTH;
+  if (share < 1) return Math.min(size, Math.max(length * share, SMALLEST_WINDOW_BYTES));
+  const mayGrow = ranges < SHORT_ANSWER && parts.length === 1 && length === size;
+  return mayGrow ? Math.min(size * GROWTH, LARGEST_WINDOW_BYTES) : size;
 }
 
 interface Queries extends Required<RangesRig> {
@@ -54,50 +106,26 @@ interface Queries extends Required<RangesRig> {
   readonly lengthBytes: number;
   /** Ends all queries with the first failure. */
   readonly stop: AbortController;
-  readonly limit: LimitFunction;
-}
-
-function windowsOf(lengthBytes: number): readonly ByteRange[] {
-  return Array.from({ length: Math.ceil(lengthBytes / WINDOW_BYTES) }, (_, index) => {
-    const offset = index * WINDOW_BYTES;
-    return { offset, length: Math.min(WINDOW_BYTES, lengthBytes - offset) };
-  });
 }
 
 function* inOrder(parts: readonly MergedRanges[]): Generator<ByteRange> {
   for (const part of parts) yield* part;
 }
 
-/** Ends only when all queries have ended; then the first failure is thrown. */
-async function readWindows(
-  windows: readonly ByteRange[],
-  depth: number,
-  queries: Queries,
-): Promise<readonly MergedRanges[]> {
-  const settled = await Promise.allSettled(
-    windows.map((window) => readWindow(window, depth, queries)),
-  );
-  queries.signal.throwIfAborted();
-  return settled.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+/** The halves of a window come one after the other, so that a service that is busy hears no more queries than before. */
+async function readWindow(window: ByteRange, depth: number, queries: Queries): Promise<Found> {
+  const answer = await query(window, depth, queries);
+  if (typeof answer === 'object') return { parts: [answer], isTooLarge: false };
+  const [first, second] = halvesOf(window);
+  const left = await readWindow(first, depth + 1, queries);
+  const right = await readWindow(second, depth + 1, queries);
+  return {
+    parts: [...left.parts, ...right.parts],
+    isTooLarge: answer === 'too large' || left.isTooLarge || right.isTooLarge,
+  };
 }
 
-async function readWindow(
-  window: ByteRange,
-  depth: number,
-  queries: Queries,
-): Promise<readonly MergedRanges[]> {
-  const ranges = await queries.limit(async () => {
-    try {
-      return await query(window, depth, queries);
-    } catch (error) {
-      queries.stop.abort(error);
-      throw error;
-    }
-  });
-  return ranges === undefined ? readWindows(halvesOf(window), depth + 1, queries) : [ranges];
-}
-
-function halvesOf({ offset, length }: ByteRange): readonly ByteRange[] {
+function halvesOf({ offset, length }: ByteRange): readonly [ByteRange, ByteRange] {
   const first = Math.round(length / 2 / SMALLEST_WINDOW_BYTES) * SMALLEST_WINDOW_BYTES;
   return [
     { offset, length: first },
@@ -105,12 +133,12 @@ function halvesOf({ offset, length }: ByteRange): readonly ByteRange[] {
   ];
 }
 
-/** The ranges of a window, or undefined when it is too large for one query. */
+/** The ranges of a window, or why it is asked for in halves. */
 async function query(
   window: ByteRange,
   depth: number,
   queries: Queries,
-): Promise<MergedRanges | undefined> {
+): Promise<MergedRanges | 'too large' | 'busy'> {
   const { read, clock, signal, log } = queries;
   const name = `${formatBytes(window.length)} at byte ${window.offset} of ${queries.what}`;
   for (let repeats = 0; ; repeats += 1) {
@@ -124,9 +152,10 @@ async function query(
       if (error instanceof ActionError || !isPassing(failure)) throw error;
       if (isTimeout(failure) && window.length > SMALLEST_WINDOW_BYTES) {
         log.debug(`The page ranges of ${name} are asked for in halves: ${reasonOf(error)}`);
-        // A service that is busy wants fewer queries for a while, not twice as many at once.
-        if (failure.status === 503) await clock.sleep(pauseFor(depth, failure), signal);
-        return undefined;
+        if (failure.status !== 503) return 'too large';
+        // A service that is busy wants fewer queries for a while.
+        await clock.sleep(pauseFor(depth, failure), signal);
+        return 'busy';
       }
       if (repeats === MAX_REPEATS) {
         throw explain(`Could not read the page ranges of ${name}`, error, 'Run again.');
