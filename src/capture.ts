@@ -7,9 +7,10 @@ import type { DiskSource } from './copy/disk-source.ts';
 import type { Outcome, Traffic } from './copy/outcome.ts';
 import { transfer } from './copy/transfer.ts';
 import { verifyReplica, verifySource } from './copy/verify.ts';
-import { explain } from './errors.ts';
+import { ActionError, explain, reasonOf } from './errors.ts';
 import type { Snapshot } from './facts.ts';
 import { closeInOrder, type Lease, type Leases } from './lease.ts';
+import { GENERALIZED_TAG, KEPT_TAG } from './marks.ts';
 import type { DiskKey, Plan, PlannedDisk } from './plan.ts';
 import type { Clock, Log } from './ports.ts';
 import { requireResourceId } from './resource-id.ts';
@@ -59,7 +60,12 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
   await timeline.phase('Copy', () =>
     together(
       signal,
-      (linked) => source.settle(linked),
+      async (linked) => {
+        await source.settle(linked);
+        if (plan.keepPartial && plan.power.generalize) {
+          await markSnapshots(plan, snapshots, { [GENERALIZED_TAG]: 'true' }, rig);
+        }
+      },
       async (linked) => {
         await copyDisks(plan, snapshots, { ...rig, signal: linked }, captured);
         if (isComplete(captured)) await closeSources(plan, snapshots, rig);
@@ -68,6 +74,7 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
   );
   if (plan.keepSnapshots && isComplete(captured)) {
     for (const { lease } of snapshots) leases.keep(lease);
+    await markSnapshots(plan, snapshots, { [KEPT_TAG]: 'true' }, rig);
   }
   await timeline.phase('Close', () => leases[Symbol.asyncDispose]());
 }
@@ -92,6 +99,27 @@ interface TakenSnapshot {
   readonly disk: PlannedDisk;
   readonly snapshot: Snapshot;
   readonly lease: Lease;
+}
+
+/** Puts a further tag on the first snapshots of the disks. One that is not to be had any more is left as it is. */
+async function markSnapshots(
+  plan: Plan,
+  snapshots: readonly TakenSnapshot[],
+  mark: Readonly<Record<string, string>>,
+  { azure, leases, log, signal }: Rig,
+): Promise<void> {
+  await each(snapshots, signal, async ({ disk, lease }, linked) => {
+    if (!plan.keepSnapshots && !leases.holds(lease)) return;
+    try {
+      const tags = { ...tagsOf(plan, disk), ...mark };
+      await azure.compute.tagSnapshot(disk.snapshotId, tags, linked);
+    } catch (error) {
+      linked.throwIfAborted();
+      log.warn(
+        `Snapshot "${requireResourceId(disk.snapshotId).name}" could not be marked, so that a sweep may take it: ${reasonOf(error)}`,
+      );
+    }
+  });
 }
 
 /** Closing them is all that they are held for. */
@@ -231,6 +259,10 @@ function openMore(
       ),
     );
     signal.throwIfAborted();
+    const vm = await azure.compute.getVm(plan.vm.id, signal);
+    if (vm?.powerState === 'running' || vm?.powerState === 'starting') {
+      throw new ActionError('copy', `VM "${plan.vm.name}" was started meanwhile.`);
+    }
     return DiskExport.open(snapshotId, exportRig(plan, disk, rig));
   };
   const others = disk.exports.filter(({ snapshotId }) => snapshotId !== disk.snapshotId);

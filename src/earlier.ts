@@ -1,5 +1,6 @@
 import type { BlobState, ListedSnapshot, VirtualMachine } from './facts.ts';
 import {
+  GENERALIZED_TAG,
   KEPT_TAG,
   KEY_METADATA,
   KEY_TAG,
@@ -40,13 +41,18 @@ export interface EarlierBlob {
 const NOTHING: Earlier = { snapshots: new Map(), stale: [], reason: undefined };
 
 /** The mark of a run on its blobs: tells the next attempt of the same workflow run whose they are. */
-export function runMark({ repository, runId, attempt }: Run): string {
-  return `${repository}/${runId}/${attempt}`;
+export function runMark(run: Run): string {
+  return `${stepMark(run)}${run.attempt}`;
+}
+
+/** Jobs of a matrix share everything but the disks and names that they work on. */
+function stepMark({ repository, runId, job, action }: Run): string {
+  return `${repository}/${runId}/${job}/${action}/`;
 }
 
 /**
- * Finds what to go on with. Only a generalized VM cannot have run since its snapshots were taken; of any other one
- * everything is copied anew, because an image must not mix two moments.
+ * Finds what to go on with. A VM that was generalized when its snapshots were taken, or by the run that took them,
+ * cannot have run since; of any other one everything is copied anew, because an image must not mix two moments.
  */
 export function findEarlier(
   vm: VirtualMachine,
@@ -54,12 +60,16 @@ export function findEarlier(
   listed: readonly ListedSnapshot[],
   run: Run,
 ): Earlier {
-  const ours = listed.filter(({ tags }) => isEarlier(tags, run));
+  const disks = new Set(layout.disks.map(({ diskId }) => diskId.toLowerCase()));
+  const ours = listed.filter(
+    ({ tags, sourceId = '' }) => isEarlier(tags, run) && disks.has(sourceId.toLowerCase()),
+  );
   const byKey = Map.groupBy(ours, ({ tags }) => tags[KEY_TAG] ?? '');
   const attempts = [...byKey.values()].sort((left, right) => attemptOf(right) - attemptOf(left));
   const kept = ours.flatMap(keptFrom);
   if (kept.length === 0) return NOTHING;
-  if (!vm.isGeneralized) {
+  const isStill = ours.every(({ tags }) => tags[GENERALIZED_TAG] === 'true');
+  if (!vm.isGeneralized || !isStill) {
     const reason = `VM "${vm.name}" may have run since the snapshots that an earlier attempt kept: everything is copied anew.`;
     return { snapshots: new Map(), stale: kept, reason };
   }
@@ -106,9 +116,11 @@ function isEarlier(tags: ListedSnapshot['tags'], run: Run): boolean {
   );
 }
 
-function isEarlierMark(mark: string | undefined, { repository, runId, attempt }: Run): boolean {
-  const prefix = `${repository}/${runId}/`;
-  return mark?.startsWith(prefix) === true && Number(mark.slice(prefix.length)) < Number(attempt);
+function isEarlierMark(mark: string | undefined, run: Run): boolean {
+  const prefix = stepMark(run);
+  return (
+    mark?.startsWith(prefix) === true && Number(mark.slice(prefix.length)) < Number(run.attempt)
+  );
 }
 
 /** The disk's own snapshot, not a further one that was only taken to be read beside it. */
@@ -116,7 +128,10 @@ function isOf({ id, tags, sourceId }: ListedSnapshot, disk: DiskLayout): boolean
   return (
     sourceId?.toLowerCase() === disk.diskId.toLowerCase() &&
     tags['vm-to-vhd-disk'] === disk.label &&
-    requireResourceId(id).name.endsWith(`-${disk.label}-${tags[KEY_TAG] ?? ''}`)
+    // The key in the name is that of the attempt that took it; the tag is of the last one that had it.
+    requireResourceId(id)
+      .name.replace(/-[^-]+$/, '')
+      .endsWith(`-${disk.label}`)
   );
 }
 

@@ -65,6 +65,11 @@ export class Leases implements AsyncDisposable {
     return acquire();
   }
 
+  /** True until it is closed or kept. */
+  holds(lease: Lease): boolean {
+    return this.#held.includes(lease);
+  }
+
   /** Writes down more about something held. */
   amend(lease: Lease, amended: Lease): void {
     const index = this.#held.indexOf(lease);

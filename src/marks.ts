@@ -4,6 +4,8 @@ export const KEY_TAG = 'vm-to-vhd-key';
 export const EXPIRES_TAG = 'vm-to-vhd-expires';
 /** `true` on snapshots that the run was told to keep. */
 export const KEPT_TAG = 'vm-to-vhd-kept';
+/** `true` on snapshots of a VM that is generalized, and so cannot run any more. */
+export const GENERALIZED_TAG = 'vm-to-vhd-generalized';
 export const KEY_METADATA = 'vmtovhd_key';
 /** `copying`, and `complete` only when a VHD is copied and verified. */
 export const STATE_METADATA = 'vmtovhd_state';
@@ -12,7 +14,7 @@ export const DISK_METADATA = 'vmtovhd_disk';
 export const EXPIRES_METADATA = 'vmtovhd_expires';
 /** Unique ID of the snapshot that it was copied from. */
 export const SNAPSHOT_METADATA = 'vmtovhd_snapshot';
-/** `owner/repository/run/attempt`: whose it is, also when the run is dead. */
+/** `owner/repository/run/job/step/attempt`: whose it is, also when the run is dead. */
 export const RUN_METADATA = 'vmtovhd_run';
 /** CRC-64 of the whole VHD, where it is known: 16 hex digits. */
 export const CRC64_METADATA = 'vmtovhd_crc64';

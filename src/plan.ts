@@ -11,7 +11,7 @@ import type {
 import { MAX_SAS_DURATION_SECONDS, type CopyMethod, type Inputs, type Verify } from './inputs.ts';
 import { sidecarUrl } from './copy/sidecar.ts';
 import type { Lease } from './lease.ts';
-import { EXPIRES_TAG, KEPT_TAG, KEY_TAG } from './marks.ts';
+import { EXPIRES_TAG, GENERALIZED_TAG, KEY_TAG, STATE_METADATA } from './marks.ts';
 import { formatResourceId, requireResourceId } from './resource-id.ts';
 
 /** The OS disk, or the data disk at a LUN. */
@@ -239,17 +239,20 @@ function snapshotName(vm: string, label: string, key: string): string {
   return vm.replace(/[^\w-]/g, '-').slice(0, MAX_SNAPSHOT_NAME - tail.length) + tail;
 }
 
-/** With `if-exists: skip`, whether every blob is there already. */
+/** With `if-exists: skip`, whether every blob is there already, and none of them unfinished. */
 export function isComplete(
   inputs: Inputs,
   layout: Layout,
-  existing: { readonly has: (url: string) => boolean },
+  existing: ReadonlyMap<string, BlobState>,
 ): boolean {
   const replicas = layout.disks.flatMap((disk) => disk.replicas);
   return (
     inputs.ifExists === 'skip' &&
     replicas.length > 0 &&
-    replicas.every(({ url }) => existing.has(url))
+    replicas.every(({ url }) => {
+      const blob = existing.get(url);
+      return blob !== undefined && blob.metadata[STATE_METADATA] !== 'copying';
+    })
   );
 }
 
@@ -328,7 +331,7 @@ export function makePlan(
     tags: {
       ...inputs.tags,
       ...runTags(run, sasDurationInSeconds),
-      ...(inputs.keepSnapshots && { [KEPT_TAG]: 'true' }),
+      ...(vm.isGeneralized && { [GENERALIZED_TAG]: 'true' }),
     },
     expected,
   };
@@ -394,12 +397,17 @@ function planReplica(
     return { ...replica, overwrite: undefined, earlier: { kind, etag } };
   }
   // An unfinished one of an earlier attempt is removed before anything is copied.
-  if (old === undefined || earlier?.isComplete === false) {
+  if (old === undefined || (earlier?.isComplete === false && !isSwapped(old))) {
     return { ...replica, overwrite: undefined, earlier: undefined };
   }
   const draftName = replica.blobName.replace(/\.vhd$/, `.draft-${run.key}.vhd`);
   const draftUrl = `${replica.account.blobEndpoint}/${replica.container}/${encodeURIComponent(draftName)}`;
   return { ...replica, overwrite: { etag: old.etag, draftUrl }, earlier: undefined };
+}
+
+/** A draft was put in its place, but the run died before it could say so: it may be the only VHD under that name. */
+function isSwapped(blob: BlobState | undefined): boolean {
+  return blob?.copy?.status === 'success';
 }
 
 /** Unfinished blobs of another snapshot than the one to go on with, and snapshots that nothing goes on with. */
@@ -413,7 +421,7 @@ function planLeftovers(
     disk.replicas.flatMap(({ url }): readonly Lease[] => {
       const old = existing.get(url);
       const earlier = old && judgeBlob(old, snapshots.get(disk.key), run);
-      if (earlier?.kind !== 'stale' || earlier.isComplete) return [];
+      if (earlier?.kind !== 'stale' || earlier.isComplete || isSwapped(old)) return [];
       const { key } = earlier;
       return [
         { kind: 'blob', url, key },

@@ -68,7 +68,10 @@ export function createRelease(
   ): Promise<void> {
     const blob = await blobs.blobState(swap.url, signal);
     const isUntouched = blob?.etag === swap.etag;
-    const isWhole = blob?.metadata[KEY_METADATA] === key && blob.copy?.status === 'success';
+    const isWhole =
+      blob?.metadata[KEY_METADATA] === key &&
+      blob.metadata[STATE_METADATA] === 'complete' &&
+      blob.copy?.status !== 'pending';
     if (isUntouched || isWhole) return;
     throw new ActionError(
       'copy',

@@ -29,6 +29,7 @@ function keptOf(
       'vm-to-vhd-attempt': attempt,
       'vm-to-vhd-key': `key${attempt}`,
       'vm-to-vhd-disk': disk.label,
+      'vm-to-vhd-generalized': 'true',
     },
     ...overrides,
   };
@@ -62,6 +63,24 @@ describe('a re-run', () => {
     expect(earlier.reason).toContain('VM "builder" may have run since');
   });
 
+  test('of a VM that was not generalized when its snapshots were taken copies everything anew', () => {
+    const listed = [withTag('vm-to-vhd-generalized', ''), ...all().slice(1)];
+    const earlier = findEarlier(generalized, layout, listed, world.run);
+    expect(earlier.snapshots.size).toBe(0);
+    expect(earlier.reason).toContain('VM "builder" may have run since');
+  });
+
+  test('goes on with snapshots that an attempt before the last had taken', () => {
+    const taken = all('1').map((snapshot) => ({
+      ...snapshot,
+      tags: { ...snapshot.tags, 'vm-to-vhd-attempt': '2', 'vm-to-vhd-key': 'key2' },
+    }));
+    const earlier = findEarlier(generalized, layout, taken, runOf({ attempt: '3' }));
+    expect([...earlier.snapshots.values()].map(({ id, key }) => [id, key])).toEqual(
+      taken.map(({ id }) => [id, 'key2']),
+    );
+  });
+
   test('with a part of the snapshots copies everything anew', () => {
     const earlier = findEarlier(generalized, layout, [keptOf('os')], world.run);
     expect(earlier.snapshots.size).toBe(0);
@@ -77,6 +96,7 @@ describe('a re-run', () => {
     ['without an attempt', withTag('vm-to-vhd-attempt', 'x')],
     ['that the user keeps', withTag('vm-to-vhd-kept', 'true')],
     ['without tags', keptOf('os', { tags: {} })],
+    ['of a disk of another VM', keptOf('os', { sourceId: '/another/disk' })],
   ])('does not touch a snapshot %s', (_name, snapshot) => {
     expect(findEarlier(generalized, layout, [snapshot], world.run)).toEqual({
       snapshots: new Map(),
@@ -86,7 +106,6 @@ describe('a re-run', () => {
   });
 
   test.each<readonly [string, Partial<ListedSnapshot>]>([
-    ['of another disk', { sourceId: '/another/disk' }],
     [
       'that was only taken to be read beside the first',
       { id: keptOf('os').id.replace('-os-', '-os-2-') },
@@ -116,6 +135,12 @@ describe('a blob of an earlier attempt', () => {
     ['of another snapshot is stale', marks({ vmtovhd_snapshot: 'other' }), kept, 'stale'],
     ['without its snapshot is stale', marks({}), undefined, 'stale'],
     ['of another run is none', marks({ vmtovhd_run: 'other/repository/1/1' }), kept, undefined],
+    [
+      'of another job is none',
+      marks({ vmtovhd_run: runMark(runOf({ job: 'other' })) }),
+      kept,
+      undefined,
+    ],
     ['of this very attempt is none', marks({ vmtovhd_run: runMark(world.run) }), kept, undefined],
     ['without marks is none', {}, kept, undefined],
   ])('%s', (_name, metadata, snapshot, kind) => {

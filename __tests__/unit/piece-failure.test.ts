@@ -81,7 +81,13 @@ describe('a piece that failed', () => {
       fromExport: fatal,
       fromReplica: edge,
     })),
-    ...[400, 405, 501].map((status) => ({
+    {
+      name: 'with 400, for which a replica gets the blame in doubt',
+      failure: { status: 400 },
+      fromExport: unsupported,
+      fromReplica: edge,
+    },
+    ...[405, 501].map((status) => ({
       name: `with ${status}`,
       failure: { status },
       ...same(unsupported),

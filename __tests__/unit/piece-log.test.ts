@@ -17,7 +17,8 @@ const of = {
 function rig({ fails = false } = {}) {
   const clock = literalClock();
   const log = literalLog();
-  const written: { url: string; landed: readonly number[]; metadata: unknown }[] = [];
+  const written: { url: string; landed: readonly number[]; metadata: unknown; isNew: boolean }[] =
+    [];
   const released: Lease[] = [];
   const release = (lease: Lease): Promise<void> => {
     released.push(lease);
@@ -25,8 +26,16 @@ function rig({ fails = false } = {}) {
   };
   const leases = new Leases(literalJournal([]), release, log);
   const blobs = {
-    writeBlob: (to: string, bytes: Uint8Array, marks: unknown): Promise<void> => {
-      written.push({ url: to, landed: [...readSidecar(bytes, of).keys()], metadata: marks });
+    writeBlob: ({
+      bytes,
+      ...rest
+    }: {
+      url: string;
+      bytes: Uint8Array;
+      metadata: unknown;
+      isNew: boolean;
+    }): Promise<void> => {
+      written.push({ ...rest, landed: [...readSidecar(bytes, of).keys()] });
       return fails ? Promise.reject(new Error('no')) : Promise.resolve();
     },
   };
@@ -50,8 +59,8 @@ describe('a log of pieces', () => {
     pieceLog.add(3, 9n);
     await pieceLog.save();
     expect(written).toEqual([
-      { url: `${url}.pieces`, landed: [0, 1, 2, 3], metadata },
-      { url: `${url}.pieces`, landed: [0, 1, 2, 3], metadata },
+      { url: `${url}.pieces`, landed: [0, 1, 2, 3], metadata, isNew: false },
+      { url: `${url}.pieces`, landed: [0, 1, 2, 3], metadata, isNew: false },
     ]);
   });
 

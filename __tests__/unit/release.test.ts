@@ -229,6 +229,10 @@ describe('a finished VHD', () => {
 
   test.each<readonly [string, BlobState | undefined]>([
     ['is only half copied', blobOf(old, { etag: '"2"', metadata: complete, copy: pending })],
+    [
+      'is copied but was never found right',
+      blobOf(old, { etag: '"2"', metadata: { ...complete, vmtovhd_state: 'copying' }, copy: done }),
+    ],
     ['was taken by another', blobOf(old, { etag: '"2"' })],
     ['is gone', undefined],
   ])('that is a draft is kept when the blob in whose place it comes %s', async (_name, target) => {

@@ -42,11 +42,14 @@ export interface Blobs {
   startCopy(request: CopyRequest): Promise<string>;
   /** Done also when there is no pending copy. Leaves a blob of length zero. */
   abortCopy(url: string, copyId: string, signal: AbortSignal): Promise<void>;
-  /** Puts a small block blob there, whatever was there before. */
+  /** Puts a small block blob there; with `isNew` only where there is none. */
   writeBlob(
-    url: string,
-    bytes: Uint8Array,
-    metadata: Readonly<Record<string, string>>,
+    blob: {
+      readonly url: string;
+      readonly bytes: Uint8Array;
+      readonly metadata: Readonly<Record<string, string>>;
+      readonly isNew: boolean;
+    },
     signal: AbortSignal,
   ): Promise<void>;
   /** The bytes of a small blob; undefined when there is none. */
@@ -139,10 +142,11 @@ export function createBlobs(
         if (code !== 'NoPendingCopyOperation' && status !== 404) throw error;
       }
     },
-    async writeBlob(url, bytes, metadata, signal) {
+    async writeBlob({ url, bytes, metadata, isNew }, signal) {
       await new BlockBlobClient(url, pipeline).upload(bytes, bytes.length, {
         metadata: { ...metadata },
         abortSignal: signal,
+        ...(isNew && { conditions: { ifNoneMatch: '*' } }),
       });
     },
     async readBlob(url, signal) {

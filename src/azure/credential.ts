@@ -7,7 +7,7 @@ import {
   EnvironmentCredential,
   ManagedIdentityCredential,
 } from '@azure/identity';
-import type { TokenCredential } from '@azure/core-auth';
+import type { GetTokenOptions, TokenCredential } from '@azure/core-auth';
 import type { HttpClient } from '@azure/core-rest-pipeline';
 import { ActionError, azureFailure } from '../errors.ts';
 import type { Identity } from '../inputs.ts';
@@ -73,9 +73,24 @@ export function shareTokens(credential: TokenCredential): TokenCredential {
           .getToken(scopes, { claims, tenantId, enableCae } as typeof options)
           .finally(() => pending.delete(key));
       pending.set(key, asked);
-      return asked;
+      return untilAborted(asked, options.abortSignal);
     },
   };
+}
+
+/** What is shared goes on for the others; this caller does not wait for it any more. */
+function untilAborted<T>(asked: Promise<T>, signal: GetTokenOptions['abortSignal']): Promise<T> {
+  if (signal === undefined) return asked;
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      reject(new DOMException('The sign-in was cancelled.', 'AbortError'));
+    };
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop);
+    asked.then(resolve, reject).finally(() => {
+      signal.removeEventListener('abort', stop);
+    });
+  });
 }
 
 /** Gets a first token, so that a wrong identity is told before anything else. Throws one clear sentence. */

@@ -1,4 +1,4 @@
-import { judgeBlob } from '../earlier.ts';
+import { findEarlier, judgeBlob } from '../earlier.ts';
 import type { BlobState } from '../facts.ts';
 import { SNAPSHOT_METADATA, STATE_METADATA } from '../marks.ts';
 import type { DiskKey } from '../plan.ts';
@@ -72,6 +72,28 @@ export const nameRules: readonly Rule[] = [
       ),
   },
   {
+    id: 'kept-snapshots-readable',
+    level: 'refusal',
+    source: 'https://learn.microsoft.com/rest/api/compute/snapshots/list-by-resource-group',
+    look: ({ survey }) =>
+      survey.kept?.kind === 'failed'
+        ? [
+            `Whether an earlier attempt kept snapshots cannot be read: ${reasonOf(survey.kept)}. Run again, or set "keep-partial: false" to copy everything anew.`,
+          ]
+        : [],
+  },
+  {
+    id: 'keep-partial',
+    level: 'warning',
+    source: 'https://learn.microsoft.com/rest/api/compute/virtual-machines/generalize',
+    look: ({ inputs, vm }) =>
+      inputs.keepPartial && inputs.generalize === 'none' && vm?.isGeneralized === false
+        ? [
+            'Nothing that "keep-partial" keeps can be gone on with: only a VM that is generalized cannot run in between. Leave "keep-partial" out.',
+          ]
+        : [],
+  },
+  {
     id: 'snapshot-group',
     level: 'refusal',
     source: 'https://learn.microsoft.com/rest/api/resources/resource-groups/get',
@@ -102,17 +124,25 @@ export const nameRules: readonly Rule[] = [
 ];
 
 /** With `skip` it is all or none: VHDs of one image set must come from the same snapshots. */
-function lookAtExistingBlobs({ survey, inputs, layout }: Facts): readonly string[] {
+function lookAtExistingBlobs({ survey, inputs, layout, vm }: Facts): readonly string[] {
   const replicas = layout.disks.flatMap((disk) =>
     disk.replicas.map((replica) => ({
       ...replica,
       lengthBytes: disk.sizeBytes + VHD_FOOTER_BYTES,
     })),
   );
+  const kept = survey.kept?.kind === 'found' ? survey.kept.value : [];
+  const earlier = vm && findEarlier(vm, layout, kept, survey.run);
+  /** What an earlier attempt left unfinished, and with `keep-partial` also what it finished. */
+  const isOwn = (blob: BlobState, disk: DiskKey): boolean => {
+    const judged = judgeBlob(blob, earlier?.snapshots.get(disk), survey.run);
+    if (judged === undefined) return false;
+    if (!judged.isComplete || judged.kind === 'finished') return true;
+    return inputs.keepPartial && inputs.ifExists === 'fail';
+  };
   const present = replicas.flatMap((replica) => {
     const blob = survey.blobs.get(replica.url);
-    // What an earlier attempt of this run made is this run's own to go on with or to replace.
-    return blob?.kind === 'found' && judgeBlob(blob.value, undefined, survey.run) === undefined
+    return blob?.kind === 'found' && !isOwn(blob.value, replica.disk)
       ? [{ ...replica, blob: blob.value }]
       : [];
   });

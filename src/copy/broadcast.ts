@@ -325,9 +325,10 @@ export class Broadcast implements Disposable {
   /** Grants that end soon are renewed when the requests in flight are through, so that none of them fails. */
   #renewDue(): void {
     for (const node of this.#nodes.values()) {
-      if (node.kind !== 'export' || node.isRenewing || !node.source.isDue) continue;
-      this.#schedule.setWindow(node.id, 'read', 0);
-      if (node.inFlight === 0) void this.#renew(node, node.source.sas, undefined);
+      if (node.kind !== 'export' || node.isRenewing) continue;
+      this.#resize(node);
+      if (node.source.isDue && node.inFlight === 0)
+        void this.#renew(node, node.source.sas, undefined);
     }
   }
 

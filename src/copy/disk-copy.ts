@@ -1,4 +1,4 @@
-import { explain, reasonOf, type ActionError } from '../errors.ts';
+import { ActionError, explain, reasonOf } from '../errors.ts';
 import type { CopyMethod } from '../inputs.ts';
 import type { PlannedReplica } from '../plan.ts';
 import { VHD_FOOTER_BYTES } from '../vhd.ts';
@@ -42,6 +42,8 @@ export class DiskCopy {
   readonly #prover: Prover;
   readonly #whole: WholeCopy;
   readonly #drafts: Written[] = [];
+  /** Which replicas were copied inside their account, and from which. */
+  readonly #copiedFrom = new Map<string, string>();
 
   /** Without `broadcast` everything goes by Copy Blob; without `pieces` page ranges are not compared. */
   constructor(
@@ -89,6 +91,7 @@ export class DiskCopy {
     if (replica.earlier?.kind === 'partial' && this.#broadcast) return this.byPieces(replica);
     return this.#make(replica, async (blob, startedAt) => {
       try {
+        await this.#removePartial(replica);
         return await this.#copyBlob(blob, near, startedAt);
       } catch (error) {
         if (this.#broadcast === undefined || !(error instanceof CopyStalled)) throw error;
@@ -101,16 +104,44 @@ export class DiskCopy {
     });
   }
 
-  /** Puts the drafts in the place of what they overwrite, and fails replicas that turned out to differ. */
+  /**
+   * Puts the drafts in the place of what they overwrite, and fails replicas that turned out to differ, with those that
+   * were copied from them. In a run that is cancelled it only says so.
+   */
   async finish(): Promise<void> {
-    const disputes = new Map(this.#broadcast?.disputes.map(({ url, error }) => [url, error]));
+    const disputes = this.#disputes();
+    const { outcomes, signal } = this.#rig;
+    const wrong = outcomes.flatMap((outcome, index) => {
+      const error = disputes.get(urlOf(outcome.replica));
+      if (outcome.kind !== 'copied' || error === undefined) return [];
+      outcomes[index] = { kind: 'failed', replica: outcome.replica, error };
+      return [{ outcome, error }];
+    });
+    if (signal.aborted) return;
     await Promise.all(
       this.#drafts.map(async (written) => {
         const error = disputes.get(written.blob.url);
         await (error === undefined ? this.#swapIn(written) : this.#discard(written, error));
       }),
     );
-    for (const [url, error] of disputes) await this.#unmake(url, error);
+    for (const { outcome, error } of wrong) await this.#remove(outcome, error);
+  }
+
+  /** What is wrong, by URL: replicas that differ from the others, and those that were copied from one of them. */
+  #disputes(): ReadonlyMap<string, ActionError> {
+    const own = new Map(this.#broadcast?.disputes.map(({ url, error }) => [url, error]));
+    const inherited = [...this.#copiedFrom].flatMap(([url, near]) => {
+      const error = own.get(near);
+      const message = `Blob "${url}" was copied from one that is wrong. ${error?.message ?? ''}`;
+      return error === undefined ? [] : [[url, new ActionError('verify', message)] as const];
+    });
+    return new Map([...own, ...inherited]);
+  }
+
+  /** What an earlier attempt copied by its pieces is of no use to a Copy Blob. */
+  async #removePartial({ url, earlier }: PlannedReplica): Promise<void> {
+    const { blobs, signal } = this.#rig;
+    if (earlier?.kind === 'partial') await blobs.deleteBlob(url, earlier.etag, signal);
   }
 
   async #make(
@@ -171,6 +202,7 @@ export class DiskCopy {
     startedAt: number,
   ): Promise<Written> {
     try {
+      if (near !== undefined) this.#copiedFrom.set(blob.url, near);
       const copyId = await this.#whole.run(blob, near);
       const proven = await this.#prover.prove(blob.url);
       const movedBytes = this.#bytesToMove;
@@ -226,22 +258,16 @@ export class DiskCopy {
     this.#rig.outcomes.push({ kind: 'failed', replica: blob.replica, error });
   }
 
-  /** A replica that was done already when it turned out to differ. One that somebody else has changed is left there. */
-  async #unmake(url: string, error: ActionError): Promise<void> {
-    const { outcomes, blobs, signal, log } = this.#rig;
-    const index = outcomes.findIndex(
-      ({ kind, replica }) => kind === 'copied' && urlOf(replica) === url,
-    );
-    const outcome = outcomes[index];
-    if (outcome?.kind !== 'copied') return;
+  /** Removes a replica that was done already when it turned out to differ; one that was changed since is left there. */
+  async #remove({ replica, etag }: Copied, error: ActionError): Promise<void> {
+    const { blobs, signal, log } = this.#rig;
     log.warn(error.message);
-    outcomes[index] = { kind: 'failed', replica: outcome.replica, error };
     try {
-      await blobs.deleteBlob(outcome.replica.url, outcome.etag, signal);
+      await blobs.deleteBlob(replica.url, etag, signal);
     } catch (failure) {
       signal.throwIfAborted();
       log.warn(
-        `Blob "${outcome.replica.url}" was not removed: ${reasonOf(failure)} Do not use it; delete it.`,
+        `Blob "${replica.url}" was not removed: ${reasonOf(failure)} Do not use it; delete it.`,
       );
     }
   }

@@ -18,7 +18,7 @@ export type Verdict =
   | { readonly kind: 'fatal' };
 
 /** What a replica may answer as a source that another one is not to ask again. */
-const EDGE_STATUSES = [304, 401, 403, 404, 409, 412, 416];
+const EDGE_STATUSES = [304, 400, 401, 403, 404, 409, 412, 416];
 
 /**
  * Judges a Put Page From URL that failed. What the source answered is in headers of its own; a source that is a replica

@@ -31,6 +31,7 @@ export class PieceLog {
   #savedAt: number;
   #saving: Promise<void> = Promise.resolve();
   #isHeld = false;
+  #isNew: boolean;
 
   /** `metadata` is that of the unfinished VHD: it marks the sidecar as temporary too. */
   constructor(
@@ -46,6 +47,8 @@ export class PieceLog {
     this.#rig = rig;
     this.#lease = { kind: 'blob', url: this.#url, key: rig.runKey, stays: true };
     this.#landed = new Map(landed);
+    // Nobody else's blob of that name is touched; that of an earlier attempt is taken over.
+    this.#isNew = landed.size === 0;
     this.#savedAt = rig.clock.now();
   }
 
@@ -63,7 +66,9 @@ export class PieceLog {
     const write = async (): Promise<void> => {
       const bytes = writeSidecar(this.#of, this.#landed);
       const signal = AbortSignal.timeout(SAVE_TIMEOUT_MS);
-      await blobs.writeBlob(this.#url, bytes, this.#metadata, signal);
+      const blob = { url: this.#url, bytes, metadata: this.#metadata, isNew: this.#isNew };
+      await blobs.writeBlob(blob, signal);
+      this.#isNew = false;
     };
     this.#saving = this.#saving.then(async () => {
       try {

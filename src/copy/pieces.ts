@@ -40,6 +40,16 @@ export class Pieces {
     return at(this.#pages, index) * PAGE_BYTES;
   }
 
+  /** True for the same pieces of a VHD of the same length. */
+  equals(other: Pieces): boolean {
+    const isLike = this.count === other.count && this.lengthBytes === other.lengthBytes;
+    return (
+      isLike &&
+      this.#offsets.every((offset, index) => offset === other.#offsets[index]) &&
+      this.#pages.every((pages, index) => pages === other.#pages[index])
+    );
+  }
+
   /** Index of the piece with exactly this offset and length. */
   find(offset: number, length: number): number | undefined {
     let first = 0;

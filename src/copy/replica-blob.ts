@@ -94,6 +94,8 @@ export class ReplicaBlob {
 
   /** Begins a Copy Blob into it under its lease, and writes down the copy's ID. */
   async hold(start: () => Promise<string>): Promise<string> {
+    // Unlike pieces, a Copy Blob cannot be gone on with.
+    this.#lease = { kind: 'blob', url: this.url, key: this.#rig.runKey };
     const copyId = await this.#rig.leases.hold(this.#lease, start);
     this.#amend({ copyId });
     return copyId;

@@ -1,15 +1,18 @@
+import pLimit from 'p-limit';
 import type { Blobs } from '../azure/blobs.ts';
 import type { Pages } from '../azure/pages.ts';
 import type { BlobCalls } from '../azure/storage-http-client.ts';
-import { azureFailure, describe, explain } from '../errors.ts';
+import { azureFailure, describe, explain, reasonOf } from '../errors.ts';
 import type { ByteRange } from '../facts.ts';
 import type { CopyMethod, Verify } from '../inputs.ts';
 import type { Leases } from '../lease.ts';
-import type { PlannedReplica, Run } from '../plan.ts';
+import type { PlannedDisk, PlannedReplica, Run } from '../plan.ts';
 import type { Clock, Log } from '../ports.ts';
 import { VHD_FOOTER_BYTES } from '../vhd.ts';
 import { Broadcast } from './broadcast.ts';
+import type { StallWatch } from './copy-blob.ts';
 import { DiskCopy, type CopyingRig } from './disk-copy.ts';
+import type { DiskExport } from './disk-export.ts';
 import type { DiskSource } from './disk-source.ts';
 import { Followers } from './followers.ts';
 import { Gate } from './gate.ts';
@@ -62,7 +65,7 @@ export async function transfer(
   }
   const gate = new Gate();
   const over = new AbortController();
-  const shared = { ...rig, book, gate, outcomes };
+  const shared = { ...rig, book, gate, outcomes, watches: new Map<string, StallWatch>() };
   const telling = tellProgress(shared, AbortSignal.any([rig.signal, over.signal]));
   try {
     // Nothing is under way any more when the leases are closed.
@@ -122,17 +125,32 @@ async function copyDisk(source: DiskSource, rig: Shared): Promise<void> {
   }
   const prover = new Prover(source, pieces, rig);
   if (pieces === undefined || rig.copyMethod === 'copy-blob') {
-    await copyWhole(new DiskCopy(source, pieces, undefined, prover, rig), source, rig);
+    await copyWhole(new DiskCopy(source, pieces, undefined, prover, rig), source);
     return;
   }
   using broadcast = new Broadcast(pieces, rig);
   broadcast.addExport(source.first, source.disk.location);
-  for (const more of source.more) {
-    void more.then((opened) => {
-      if (opened !== undefined) broadcast.addExport(opened, source.disk.location);
-    });
+  const over = new AbortController();
+  const beside = { ...rig, signal: AbortSignal.any([rig.signal, over.signal]) };
+  for (const more of source.more) void join(more, broadcast, source, beside);
+  try {
+    await copyPieces(new DiskCopy(source, pieces, broadcast, prover, rig), source, rig);
+  } finally {
+    over.abort();
   }
-  await copyPieces(new DiskCopy(source, pieces, broadcast, prover, rig), source, rig);
+}
+
+/** A further export begins to serve as soon as it is there. Never throws: one that cannot be judged is left out. */
+async function join(
+  more: Promise<DiskExport | undefined>,
+  broadcast: Broadcast,
+  source: DiskSource,
+  rig: Shared,
+): Promise<void> {
+  const opened = await more;
+  if (opened === undefined || rig.signal.aborted) return;
+  const isLike = await isSame(opened, broadcast.pieces, source, rig);
+  if (isLike) broadcast.addExport(opened, source.disk.location);
 }
 
 /** A disk that cannot be read at all does not stop the others. */
@@ -146,22 +164,56 @@ function failAll({ disk }: DiskSource, reason: unknown, rig: Shared): void {
   }
 }
 
-/** The pieces of a disk; undefined where page ranges are refused and Copy Blob has to do. */
-async function findPieces(source: DiskSource, rig: Shared): Promise<Pieces | undefined> {
-  const { disk, first } = source;
+/**
+ * Whether a further snapshot has data where the first has: one of a disk that was written to in between would mix two
+ * moments. Never throws: a snapshot that cannot be judged is left out.
+ */
+async function isSame(
+  opened: DiskExport,
+  pieces: Pieces,
+  { disk }: DiskSource,
+  rig: Shared,
+): Promise<boolean> {
+  try {
+    const isEqual = (await readPieces(opened, disk, rig)).equals(pieces);
+    rig.signal.throwIfAborted();
+    if (isEqual) return true;
+    rig.log.warn(
+      `Snapshot "${opened.name}" of disk "${disk.diskName}" is not like the first one and is not read: the disk was written to in between.`,
+    );
+  } catch (error) {
+    if (!rig.signal.aborted) {
+      rig.log.info(`Snapshot "${opened.name}" is not read: ${reasonOf(error)}`);
+    }
+  }
+  return false;
+}
+
+async function readPieces(
+  from: DiskExport,
+  { sizeBytes }: PlannedDisk,
+  rig: Shared,
+): Promise<Pieces> {
   const read = async (window: ByteRange, signal: AbortSignal): Promise<readonly ByteRange[]> => {
-    const { sas } = first;
+    const { sas } = from;
     try {
       return await rig.pages.list(sas, window, signal);
     } catch (error) {
+      signal.throwIfAborted();
       if (azureFailure(error).status !== 403) throw error;
-      await first.renew(sas);
-      return rig.pages.list(first.sas, window, signal);
+      await from.renew(sas);
+      return rig.pages.list(from.sas, window, signal);
     }
   };
-  const lengthBytes = disk.sizeBytes + VHD_FOOTER_BYTES;
+  const lengthBytes = sizeBytes + VHD_FOOTER_BYTES;
+  return cutPieces(await readRanges(read, lengthBytes, rig), lengthBytes);
+}
+
+/** The pieces of a disk; undefined where page ranges are refused and Copy Blob has to do. */
+async function findPieces(source: DiskSource, rig: Shared): Promise<Pieces | undefined> {
+  const { disk, first } = source;
   try {
-    return cutPieces(await readRanges(read, lengthBytes, rig), lengthBytes);
+    return await readPieces(first, disk, rig);
   } catch (error) {
     rig.signal.throwIfAborted();
     const failed = explain(`Could not list the pages of disk "${disk.diskName}"`, error);
@@ -172,16 +224,17 @@ async function findPieces(source: DiskSource, rig: Shared): Promise<Pieces | und
 }
 
 /** All by Copy Blob: the first of each account from the snapshot, the others of the account from that one. */
-async function copyWhole(copy: DiskCopy, { disk }: DiskSource, rig: Shared): Promise<void> {
+async function copyWhole(copy: DiskCopy, { disk }: DiskSource): Promise<void> {
   const groups = Map.groupBy(disk.replicas, ({ account }) => account.id.toLowerCase());
   await Promise.all(
     [...groups.values()].map(async ([lead, ...others]) => {
       if (lead === undefined) return;
       const near = await copy.byCopyBlob(lead, undefined);
-      await Promise.all(others.map((replica) => copy.byCopyBlob(replica, near)));
+      const limit = pLimit(NEAR_AT_ONCE);
+      await limit.map(others, (replica) => copy.byCopyBlob(replica, near));
     }),
   );
-  if (!rig.signal.aborted) await copy.finish();
+  await copy.finish();
 }
 
 /** Some piece by piece, at least one in each account; the others in the way that turns out to be quicker. */
@@ -209,7 +262,7 @@ async function copyPieces(copy: DiskCopy, { disk }: DiskSource, rig: Shared): Pr
     }),
   );
   await Promise.all([...byPieces, ...near]);
-  if (!rig.signal.aborted) await copy.finish();
+  await copy.finish();
 }
 
 /** The first of each account come first. */

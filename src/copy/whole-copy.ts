@@ -11,6 +11,8 @@ import type { ReplicaBlob, ReplicaRig } from './replica-blob.ts';
 export interface WholeCopyRig extends ReplicaRig {
   readonly log: Log;
   readonly book: ProgressBook;
+  /** By account, of all disks of the run. */
+  readonly watches: Map<string, StallWatch>;
 }
 
 /** A SAS that ends during a Copy Blob is granted anew so often. */
@@ -22,8 +24,6 @@ export class WholeCopy {
   readonly #rig: WholeCopyRig;
   /** Begins the progress of a replica anew. */
   readonly #expect: (replica: PlannedReplica) => void;
-  /** By account. */
-  readonly #watches = new Map<string, StallWatch>();
 
   constructor(source: DiskSource, rig: WholeCopyRig, expect: (replica: PlannedReplica) => void) {
     this.#source = source;
@@ -40,7 +40,8 @@ export class WholeCopy {
     for (let restarts = 0; ; restarts += 1) {
       const { sas } = first;
       try {
-        return await first.lend(() => this.#runOnce(blob, near, restarts > 0));
+        const run = (): Promise<string> => this.#runOnce(blob, near, restarts > 0);
+        return await (near === undefined ? first.lend(run) : run());
       } catch (error) {
         const isEnded = error instanceof SourceEnded || (restarts > 0 && isRefused(error));
         if (!isEnded || restarts === MAX_RESTARTS) throw error;
@@ -108,8 +109,9 @@ export class WholeCopy {
   }
 
   #watchOf({ account }: PlannedReplica): StallWatch {
-    const watch = this.#watches.get(account.id) ?? { movedAt: this.#rig.clock.now() };
-    this.#watches.set(account.id, watch);
+    const { watches, clock } = this.#rig;
+    const watch = watches.get(account.id) ?? { movedAt: clock.now() };
+    watches.set(account.id, watch);
     return watch;
   }
 }
