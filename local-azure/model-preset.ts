@@ -20,7 +20,7 @@ const azure: ScenarioModel = {
     perBlob: { mibPerSecond: 60, requestsPerSecond: 500 },
     perExport: { mibPerSecond: 60, requestsPerSecond: 500 },
     perAccount: { mibPerSecond: Math.round(25 * GIGABIT_MIB), requestsPerSecond: 20_000 },
-    longestQueueMs: 1000,
+    longestQueueMs: 2000,
     retryAfterSeconds: 1,
     copyAcrossMiBPerSecond: 7,
     copiesInTurn: true,

@@ -210,8 +210,9 @@ describe('passes and every VHD is the disk', () => {
       ({ host, url, status }) =>
         host.startsWith('md-') && url.includes('comp=pagelist') && status === 200,
     );
-    // 64 GiB in eighths, and the rest of 36 GiB in eighths too.
-    expect(lists).toHaveLength(16);
+    // 100 GiB in windows of 8 GiB at most; they begin small, and grow again only by and by.
+    expect(lists.length).toBeGreaterThanOrEqual(13);
+    expect(lists.length).toBeLessThanOrEqual(40);
   });
 });
 

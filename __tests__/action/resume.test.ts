@@ -112,6 +112,19 @@ describe('a run that keeps what is half done', () => {
     expectNoSecrets(run);
   });
 
+  test('is gone on with by a third attempt too', async () => {
+    await azure.setFaults([refusing(4)]);
+    await runAction(azure, inputs);
+    await azure.setFaults([refusing(2)]);
+    await runAction(azure, inputs, second);
+    await azure.setFaults([]);
+    const run = await runAction(azure, inputs, { run: { attempt: '3' } });
+    expect(run.main.exitCode).toBe(0);
+    expect(run.main.log).toMatch(/has 4 of \d+ pieces already/);
+    await expectRight(run, image);
+    await expectNothingLeft(azure);
+  });
+
   test('after which the VM has run is not mixed with what it is now: everything is copied anew', async () => {
     const specialized = { ...inputs, generalize: 'none' };
     const { virtualMachines } = new ComputeManagementClient(credential, SUBSCRIPTION);
@@ -156,13 +169,16 @@ describe('a run that keeps what is half done', () => {
   });
 });
 
-test('without keep-partial a re-run copies anew, over what the first attempt finished', async () => {
+test('without keep-partial a re-run does not touch what the first attempt finished, unless it is told to', async () => {
+  const usual = { ...inputs, 'keep-partial': '' };
   await azure.setFaults([refusing(4)]);
-  const first = await runAction(azure, { ...inputs, 'keep-partial': '' });
+  const first = await runAction(azure, usual);
   expect(first.main.exitCode).toBe(1);
   await expectNothingLeft(azure);
   await azure.setFaults([]);
-  const run = await runAction(azure, { ...inputs, 'keep-partial': '' }, second);
+  const refused = await runAction(azure, usual, second);
+  expect(refused.main.log).toMatch(/Blob "[^"]*os-1\.vhd" exists\..*Nothing was changed\./);
+  const run = await runAction(azure, { ...usual, 'if-exists': 'overwrite' }, second);
   expect(run.main.log).not.toContain('##[error]');
   expect(run.main.exitCode).toBe(0);
   await expectRight(run, image);

@@ -59,6 +59,14 @@ describe('pages that were written', () => {
     expect(pages.read({ ...path, name: 'other' }, range)).toBeUndefined();
   });
 
+  test('are kept when another blob changes', () => {
+    const pages = written();
+    pages.forget({ ...path, name: 'other' });
+    expect(pages.read(path, range)).toBe(bytes);
+    pages.forget(path);
+    expect(pages.read(path, range)).toBeUndefined();
+  });
+
   test('make room for later ones', () => {
     const pages = written(2048);
     const later = [2048, 4096].map((start) => ({ start, end: start + 1024 }));

@@ -9,8 +9,9 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { createOwner, type AccountOwner } from './account-owner.ts';
-import { createCopies, type Copies } from './copies.ts';
+import { createCopies, type BlobPath, type Copies } from './copies.ts';
 import { drain, readText } from './body.ts';
+import { splitPath } from './operations.ts';
 import { PageBlobLengths } from './page-blob-lengths.ts';
 import { RecentPages } from './recent-pages.ts';
 
@@ -44,6 +45,7 @@ interface Running {
   readonly folder: string;
 }
 
+const IDLE_MS = 3000;
 const RECENT_BYTES = 128 * 1024 * 1024;
 
 /** Prepares the store with its data under a folder; its process starts with the first accounts. */
@@ -51,11 +53,12 @@ export function startAzurite(directory: string): Promise<Azurite> {
   const copies = createCopies();
   const lengths = new PageBlobLengths();
   const recent = new RecentPages(RECENT_BYTES);
-  const forget = () => {
-    lengths.forget();
-    recent.forget();
+  const forget = (blob?: BlobPath) => {
+    lengths.forget(blob);
+    recent.forget(blob);
   };
-  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  // The store closes a connection that was idle for five seconds, perhaps just when it is used again.
+  const agent = new Agent({ keepAlive: true, maxSockets: 64, timeout: IDLE_MS });
   const owners = new Map<string, AccountOwner>();
   let running: Running | undefined;
   const stop = async () => {
@@ -72,8 +75,11 @@ export function startAzurite(directory: string): Promise<Azurite> {
     const path = `/${account}${owner.sign(message.path)}`;
     const answer = sendRequest(agent, running.port, path, message);
     if (isRead(message) || writesPages(message)) return answer;
-    forget();
-    return answer.finally(forget);
+    const changed = blobIn(account, message);
+    forget(changed);
+    return answer.finally(() => {
+      forget(changed);
+    });
   };
   return Promise.resolve({
     copies,
@@ -104,6 +110,13 @@ export function startAzurite(directory: string): Promise<Azurite> {
 }
 
 const isRead = ({ method }: StoreRequest): boolean => method === 'GET' || method === 'HEAD';
+
+/** The blob that a request is for; undefined for one that is for a container, or all of them. */
+function blobIn(account: string, { path }: StoreRequest): BlobPath | undefined {
+  const { pathname, searchParams } = new URL(path, 'http://store');
+  const [container, name] = splitPath(pathname, searchParams.get('restype') ?? '-');
+  return name === '' ? undefined : { account, container, name };
+}
 
 /** Only `writePages` spells the header so: what is forwarded, such as clearing pages, keeps its own case or says clear. */
 const writesPages = ({ path, headers = {} }: StoreRequest): boolean =>

@@ -1,6 +1,6 @@
 import { keyOf, type BlobPath } from './copies.ts';
 
-/** The lengths of page blobs, known until anything but pages is written: asking the store takes as long as writing. */
+/** The lengths of page blobs, known until anything but their pages is changed: asking the store takes as long as writing. */
 export class PageBlobLengths {
   readonly #lengths = new Map<string, number>();
   #changes = 0;
@@ -17,9 +17,10 @@ export class PageBlobLengths {
     return length;
   }
 
-  /** Called before a change and when it is done. */
-  forget(): void {
+  /** Called before a blob is changed, or any of them, and when that is done. */
+  forget(path?: BlobPath): void {
     this.#changes += 1;
-    this.#lengths.clear();
+    if (path === undefined) this.#lengths.clear();
+    else this.#lengths.delete(keyOf(path));
   }
 }

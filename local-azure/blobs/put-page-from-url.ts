@@ -16,7 +16,7 @@ import {
   refuseSize,
   writeAndAnswer,
 } from './put-page.ts';
-import { openPlace, parseSource } from './source-access.ts';
+import { openPlace, parseSource, type SourcePlace } from './source-access.ts';
 import { findSourceProblem } from './source-conditions.ts';
 import { readBlob } from './store-calls.ts';
 
@@ -49,15 +49,24 @@ function readSourceRange(headers: IncomingHttpHeaders): ByteRange {
 }
 
 async function readSource(call: BlobCall, url: URL, range: ByteRange): Promise<Buffer> {
-  const { request } = call;
+  const { request, load } = call;
   const place = await openPlace(call, url);
-  if (call.load.isOn) await carrySource(call, place, range.end - range.start);
-  const read =
-    place.kind === 'export'
-      ? await readExport(request.headers, place.found, range)
-      : await readBlobRange(call, place.path, range);
+  // What is refused moves no bytes.
+  const isLocked = place.kind === 'blob' && load.isLocked(place.path);
+  if (load.isOn) await carrySource(call, place, isLocked ? 0 : range.end - range.start);
+  const read = isLocked ? problems.conditionNotMet : await readPlace(call, place, range);
   if (Buffer.isBuffer(read)) return read;
   throw new Refusal(relaySourceProblem(read, versionOf(request)));
+}
+
+async function readPlace(
+  call: BlobCall,
+  place: SourcePlace,
+  range: ByteRange,
+): Promise<Buffer | Problem> {
+  return place.kind === 'export'
+    ? await readExport(call.request.headers, place.found, range)
+    : await readBlobRange(call, place.path, range);
 }
 
 async function readExport(
@@ -75,9 +84,9 @@ function hasConditions(headers: IncomingHttpHeaders): boolean {
   return Object.keys(headers).some((name) => name.startsWith('x-ms-source-if-'));
 }
 
-/** Bytes of a blob; the model may refuse them of one that is being written, a fault can make it look like one. */
+/** Bytes of a blob; a fault can make it look like one that is being written. */
 async function readBlobRange(
-  { azurite, load, request }: BlobCall,
+  { azurite, request }: BlobCall,
   path: BlobPath,
   range: ByteRange,
 ): Promise<Buffer | Problem> {
@@ -85,7 +94,6 @@ async function readBlobRange(
   if (fault?.kind === 'source-modified') {
     return { ...problems.conditionNotMet, status: fault.status ?? 412 };
   }
-  if (load.isLocked(path)) return problems.conditionNotMet;
   const recent = hasConditions(request.headers) ? undefined : azurite.recent.read(path, range);
   if (recent !== undefined) return recent;
   try {

@@ -61,12 +61,11 @@ export class RecentPages {
     return kept?.range.end === end ? kept.bytes : undefined;
   }
 
-  /** Called before anything but pages is changed, and when that is done. */
-  forget(): void {
+  /** Called before more than pages of a blob is changed, or of any of them, and when that is done. */
+  forget(path?: BlobPath): void {
     this.#changes += 1;
-    this.#bytes = 0;
-    this.#blobs.clear();
-    this.#order.clear();
+    if (path === undefined) this.#blobs.clear();
+    else this.#blobs.delete(keyOf(path));
   }
 
   #drop(key: string, range: ByteRange): void {
