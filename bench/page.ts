@@ -67,7 +67,7 @@ function renderOneDisk({ pace, pieces, limit, contestants }: OneDisk): string {
 
 ${renderTable(head, [[...limits, ''], ...rows])}
 
-"Copy" is from the first look at the source until its last piece is written, as the local Azure sees it. "In all" is from the start of the program to its end: for the action with its sign-in, its checks, the snapshot, access, proof and clean-up; for az without its sign-in and without a clean-up, since the recipe has none. AzCopy needs a snapshot and access to it, for which az's time is added. The limit in all is that of the copy and the operations that only follow each other.`;
+"Copy" is from the first look at the source until the last piece is written, as the local Azure sees it. "In all" is from the start of the program to its end: for the action with its sign-in, its checks, the snapshot, access, proof and clean-up; for az without its sign-in and without a clean-up, since the recipe has none. AzCopy needs a snapshot and access to it, for which az's time is added. The limit in all is that of the copy and the operations that only follow each other.`;
 }
 
 function renderReplicas(measured: Replicas): string {
@@ -90,7 +90,7 @@ function renderReplicas(measured: Replicas): string {
     String(accounts),
     copies?.toFixed(2) ?? 'failed',
   ]);
-  return `A disk of ${pieces} pieces to several VHDs. All times of copying are in copies: 1 is what one blob takes to write all pieces at its rate. Blobs and exports carry ${pace.piecesPerSecond} pieces a second each, so that twenty of them stay at ${pace.sum.toFixed(0)} pieces a second, of ${pace.carried.toFixed(0)} that were measured; with more of them each carries less. The bound is max(1, 2N/(N+M)) for N replicas from M exports.
+  return `A disk of ${pieces} pieces to several VHDs. All times of copying are in copies: 1 is what one blob takes to write all pieces at its rate. They end when the last VHD holds all its pieces; where some are copied inside their account, when the last one is proven and marked complete. Blobs and exports carry ${pace.piecesPerSecond} pieces a second each, so that twenty of them stay at ${pace.sum.toFixed(0)} pieces a second, of ${pace.carried.toFixed(0)} that were measured; with more of them each carries less. The bound is max(1, 2N/(N+M)) for N replicas from M exports.
 
 ${renderTable(head, runs.map(runRow))}
 

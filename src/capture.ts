@@ -26,6 +26,8 @@ export interface Rig {
   readonly signal: AbortSignal;
   /** From 0 up to 1. */
   readonly random: () => number;
+  /** Milliseconds that the runner was busy with this run so far. */
+  readonly busyMs: () => number;
 }
 
 /** What has come of a capture so far. Failed replicas are among the outcomes; the others are right and stay. */

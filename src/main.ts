@@ -4,7 +4,7 @@ import * as core from '@actions/core';
 import { openAzure, type Azure } from './azure/session.ts';
 import { capture, type Capture } from './capture.ts';
 import { check, type Finding } from './checks/check.ts';
-import { systemClock } from './clock.ts';
+import { busyMs, systemClock } from './clock.ts';
 import { ActionError, describe, redact } from './errors.ts';
 import { readInputs, type Inputs } from './inputs.ts';
 import { startJournal, type Journal } from './journal.ts';
@@ -79,7 +79,16 @@ async function execute(
   const leases = new Leases(journal, createRelease(azure, systemClock), log);
   progress.leases = leases;
   progress.capture = { snapshots: [], outcomes: [], traffic: undefined };
-  const rig = { azure, leases, log, clock: systemClock, timeline, signal, random: Math.random };
+  const rig = {
+    azure,
+    leases,
+    log,
+    clock: systemClock,
+    timeline,
+    signal,
+    random: Math.random,
+    busyMs,
+  };
   await capture(plan, rig, progress.capture);
   throwFailures(progress.capture);
 }

@@ -43,7 +43,7 @@ test('a scenario is sound, and its blobs carry so many pieces a second', () => {
   expect(((perExport?.mibPerSecond ?? 0) * 1024) / 64).toBe(30);
 });
 
-test('the copy phase begins with the first look at an export and ends with the last page', () => {
+describe('the copy phase', () => {
   const call = (second: number, change: Partial<Call>): Call => ({
     number: 1,
     startedAt: new Date(second * 1000).toISOString(),
@@ -57,16 +57,28 @@ test('the copy phase begins with the first look at an export and ends with the l
     ...change,
   });
   const url = 'https://management.azure.com/snapshots/s/beginGetAccess?api-version=1';
-  expect(
-    findCopyPhase([
-      call(1, { method: 'POST', host: 'management.azure.com', url, status: 202 }),
-      call(5, { method: 'HEAD', host: 'md-1.z1.blob.storage.azure.net', url: 'https://md-1/' }),
-      call(6, {}),
-      call(7, {}),
-      call(8, { status: 503 }),
-      call(9, { url: 'https://a.blob.core.windows.net/vhds/a.vhd?comp=metadata', status: 200 }),
-    ]),
-  ).toEqual({ seconds: 2.5, pieces: 2, refused: 1, exports: 1 });
+  const blob = 'https://a.blob.core.windows.net/vhds/b.vhd';
+  const calls = [
+    call(1, { method: 'POST', host: 'management.azure.com', url, status: 202 }),
+    call(5, { method: 'HEAD', host: 'md-1.z1.blob.storage.azure.net', url: 'https://md-1/' }),
+    call(6, {}),
+    call(7, {}),
+    call(8, { status: 503 }),
+    call(9, { url: `${blob}?comp=metadata`, status: 200 }),
+  ];
+
+  test('begins with the first look at an export and ends with the last page', () => {
+    expect(findCopyPhase(calls)).toEqual({ seconds: 2.5, pieces: 2, refused: 1, exports: 1 });
+  });
+
+  test('with a copy inside an account ends when the last VHD is marked complete', () => {
+    const copied = [
+      ...calls,
+      call(10, { url: blob, status: 202 }),
+      call(40, { url: `${blob}?comp=metadata`, status: 200 }),
+    ];
+    expect(findCopyPhase(copied)).toEqual({ seconds: 35.5, pieces: 2, refused: 1, exports: 1 });
+  });
 });
 
 const replicas: Replicas = {

@@ -235,6 +235,15 @@ describe('edges that are refused', () => {
     },
   );
 
+  test('unfinished replicas cannot be read: exports that join a little later serve as well', () => {
+    const late = Array.from({ length: 9 }, () => ({ kind: 'export', joinsAt: 0.05 }) as const);
+    const nodes = [...plainNodes(0, 1), ...late, ...plainNodes(10, 0)];
+    const refuses = (from: number, _to: number, isComplete: boolean) => from > 9 && !isComplete;
+    const result = simulate('shared', { nodes, refuses });
+    expectWhole(nodes, result);
+    expect(result.time).toBeLessThanOrEqual(1.1 + 0.05 + fill(10));
+  });
+
   test('no replica can be read: the exports do it, and few are asked in vain', () => {
     const nodes = plainNodes(10, 2);
     const result = simulate('shared', { nodes, refuses: (from) => from > 1 });

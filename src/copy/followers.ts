@@ -56,17 +56,30 @@ export class Followers {
       const account = accountOf(replica);
       this.#waiting.set(account, [...(this.#waiting.get(account) ?? []), replica]);
     }
-    for (const replica of leads) {
-      const account = accountOf(replica);
-      const lead = this.#leads.get(account) ?? { url: Promise.withResolvers(), open: 0 };
-      lead.open += 1;
-      this.#leads.set(account, lead);
-    }
+    for (const replica of leads) this.#lead(replica);
   }
 
   /** The accounts that have followers. */
   get accounts(): readonly string[] {
     return [...this.#waiting.keys()];
+  }
+
+  /** Whether some wait, and none of them can be copied inside its account yet. */
+  get isOpen(): boolean {
+    const hasNear = this.#usesNear && this.#nearStartedAt !== undefined;
+    return this.#count > 0 && !hasNear;
+  }
+
+  /** At most so many of those that wait, to be copied piece by piece like the leads. */
+  join(count: number): readonly PlannedReplica[] {
+    const joining: PlannedReplica[] = [];
+    while (this.isOpen && joining.length < count) {
+      const next = this.#longest()?.shift();
+      if (next === undefined) break;
+      this.#lead(next);
+      joining.push(next);
+    }
+    return joining;
   }
 
   /** A lead has ended; with the URL of what others may be copied from when it succeeded. */
@@ -107,6 +120,13 @@ export class Followers {
       await this.#clock.sleep(LOOK_AGAIN_MS, this.#signal).catch(() => undefined);
     }
     return undefined;
+  }
+
+  #lead(replica: PlannedReplica): void {
+    const account = accountOf(replica);
+    const lead = this.#leads.get(account) ?? { url: Promise.withResolvers(), open: 0 };
+    lead.open += 1;
+    this.#leads.set(account, lead);
   }
 
   #measure(): Measured {

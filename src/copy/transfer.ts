@@ -6,7 +6,7 @@ import { azureFailure, describe, explain, reasonOf } from '../errors.ts';
 import type { ByteRange } from '../facts.ts';
 import type { CopyMethod, Verify } from '../inputs.ts';
 import type { Leases } from '../lease.ts';
-import type { PlannedDisk, PlannedReplica, Run } from '../plan.ts';
+import type { PlannedDisk, Run } from '../plan.ts';
 import type { Clock, Log } from '../ports.ts';
 import { VHD_FOOTER_BYTES } from '../vhd.ts';
 import { Broadcast } from './broadcast.ts';
@@ -14,8 +14,8 @@ import type { StallWatch } from './copy-blob.ts';
 import { DiskCopy, type CopyingRig } from './disk-copy.ts';
 import type { DiskExport } from './disk-export.ts';
 import type { DiskSource } from './disk-source.ts';
-import { Followers } from './followers.ts';
 import { Gate } from './gate.ts';
+import { copyByMembers, NEAR_AT_ONCE } from './members.ts';
 import type { Copied, Outcome, Traffic } from './outcome.ts';
 import { cutPieces, type Pieces } from './pieces.ts';
 import { ProgressBook, renderProgress } from './progress.ts';
@@ -39,14 +39,12 @@ export interface TransferRig {
   readonly verify: Verify;
   /** From 0 up to 1. */
   readonly random: () => number;
+  /** Milliseconds that the runner was busy with this run so far. */
+  readonly busyMs: () => number;
 }
 
 type Shared = CopyingRig & TransferRig & { readonly gate: Gate };
 
-/** Replicas of one disk that are copied piece by piece from the start: about what one runner can drive. */
-const MEMBERS = 32;
-/** Copies inside one account that are pending at once. */
-const NEAR_AT_ONCE = 4;
 const PROGRESS_INTERVAL_MS = 5_000;
 
 /**
@@ -134,7 +132,7 @@ async function copyDisk(source: DiskSource, rig: Shared): Promise<void> {
   const beside = { ...rig, signal: AbortSignal.any([rig.signal, over.signal]) };
   for (const more of source.more) void join(more, broadcast, source, beside);
   try {
-    await copyPieces(new DiskCopy(source, pieces, broadcast, prover, rig), source, rig);
+    await copyByMembers(new DiskCopy(source, pieces, broadcast, prover, rig), source.disk, rig);
   } finally {
     over.abort();
   }
@@ -235,43 +233,4 @@ async function copyWhole(copy: DiskCopy, { disk }: DiskSource): Promise<void> {
     }),
   );
   await copy.finish();
-}
-
-/** Some piece by piece, at least one in each account; the others in the way that turns out to be quicker. */
-async function copyPieces(copy: DiskCopy, { disk }: DiskSource, rig: Shared): Promise<void> {
-  const [leads, rest] = chooseLeads(disk.replicas);
-  const followers = new Followers(leads, rest, { ...rig, usesNear: rig.copyMethod === 'auto' });
-  const byPieces = leads.map(async (lead) => {
-    const startedAt = rig.clock.now();
-    const url = await copy.byPieces(lead);
-    followers.ended(lead, url, (rig.clock.now() - startedAt) / 1000);
-    for (;;) {
-      const next = rig.signal.aborted ? undefined : await followers.forBroadcast();
-      if (next === undefined) return;
-      await copy.byPieces(next);
-    }
-  });
-  const near = followers.accounts.flatMap((account) =>
-    Array.from({ length: NEAR_AT_ONCE }, async () => {
-      for (;;) {
-        const next = await followers.forNear(account);
-        if (next === undefined) return;
-        await copy.byCopyBlob(next.replica, next.near);
-        followers.nearEnded();
-      }
-    }),
-  );
-  await Promise.all([...byPieces, ...near]);
-  await copy.finish();
-}
-
-/** The first of each account come first. */
-function chooseLeads(
-  replicas: readonly PlannedReplica[],
-): readonly [readonly PlannedReplica[], readonly PlannedReplica[]] {
-  const groups = Map.groupBy(replicas, ({ account }) => account.id.toLowerCase());
-  const firsts = [...groups.values()].flatMap(([first]) => (first === undefined ? [] : [first]));
-  const others = replicas.filter((replica) => !firsts.includes(replica));
-  const count = Math.max(0, MEMBERS - firsts.length);
-  return [[...firsts, ...others.slice(0, count)], others.slice(count)];
 }

@@ -64,6 +64,8 @@ export class Schedule {
   }
 
   addExport(node: { readonly region: string; readonly window: number }): NodeId {
+    // With one more source, one more replica can be brought to its end.
+    this.#front = [];
     return this.#board.addExport(node.region, node.window);
   }
 
