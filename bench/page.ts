@@ -71,11 +71,12 @@ ${renderTable(head, [[...limits, ''], ...rows])}
 }
 
 function renderReplicas(measured: Replicas): string {
-  const { pace, pieces, peerPieces, runs, variants, peers, simulated } = measured;
+  const { pace, peerPieces, runs, variants, peers, simulated } = measured;
   const head = [
     'Replicas',
     'Accounts',
     'Exports',
+    'Pieces',
     'Pieces/s',
     'Copy, s',
     'Copies',
@@ -90,7 +91,7 @@ function renderReplicas(measured: Replicas): string {
     String(accounts),
     copies?.toFixed(2) ?? 'failed',
   ]);
-  return `A disk of ${pieces} pieces to several VHDs. All times of copying are in copies: 1 is what one blob takes to write all pieces at its rate. They end when the last VHD holds all its pieces; where some are copied inside their account, when the last one is proven and marked complete. Blobs and exports carry ${pace.piecesPerSecond} pieces a second each, so that twenty of them stay at ${pace.sum.toFixed(0)} pieces a second, of ${pace.carried.toFixed(0)} that were measured; with more of them each carries less. The bound is max(1, 2N/(N+M)) for N replicas from M exports.
+  return `A disk to several VHDs. All times of copying are in copies: 1 is what one blob takes to write all pieces at its rate. They end when the last VHD holds all its pieces; where some are copied inside their account, when the last one is proven and marked complete. Blobs and exports carry ${pace.piecesPerSecond} pieces a second each, so that twenty of them stay at ${pace.sum.toFixed(0)} pieces a second, of ${pace.carried.toFixed(0)} that were measured; with more of them each carries less. The bound is max(1, 2N/(N+M)) for N replicas from M exports.
 
 ${renderTable(head, runs.map(runRow))}
 
@@ -117,9 +118,9 @@ Each figure is the time in copies, with its ratio to the bound.`;
 }
 
 function runRow(run: ReplicaRun): readonly string[] {
-  const { replicas, accounts, exports, piecesPerSecond, copySeconds, copies, bound } = run;
+  const { replicas, accounts, exports, pieces, piecesPerSecond, copySeconds, copies, bound } = run;
   return [
-    ...[replicas, accounts, exports, piecesPerSecond].map(String),
+    ...[replicas, accounts, exports, pieces, piecesPerSecond].map(String),
     copySeconds.toFixed(1),
     copies.toFixed(2),
     bound.toFixed(2),

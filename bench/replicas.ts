@@ -9,7 +9,11 @@ import { withLocalAzure } from './local-azure-run.ts';
 import { choosePace, type Pace } from './scale.ts';
 import { AZURE_PIECES_PER_SECOND, buildModel, buildScenario, diskName } from './scenario.ts';
 
-const PIECES = 300;
+const PIECES = 600;
+/** Of variants of the model, and of many replicas, which take several times as long. */
+const FEWER_PIECES = 300;
+/** More replicas than this are many. */
+const MANY = 10;
 /** For peers, which take several times as long. */
 const PEER_PIECES = 128;
 /** Exports that the plan takes at most, unless told. */
@@ -58,7 +62,6 @@ const variants: readonly Variant[] = [
 /** Replicas in their number and their accounts, against one and against the bound. Times are in copies. */
 export interface Replicas {
   readonly pace: Pace;
-  readonly pieces: number;
   readonly peerPieces: number;
   readonly runs: readonly ReplicaRun[];
   readonly variants: readonly ReplicaRun[];
@@ -68,6 +71,7 @@ export interface Replicas {
 
 export interface ReplicaRun {
   readonly model: string;
+  readonly pieces: number;
   readonly replicas: number;
   readonly accounts: number;
   readonly exports: number;
@@ -105,7 +109,8 @@ export async function measureReplicas(
   const runs: ReplicaRun[] = [];
   const run = async (layout: (typeof layouts)[number], variant: Variant) => {
     const { piecesPerSecond } = choosePace(Math.max(NODES, layout.replicas + EXPORTS), carried);
-    const measured = await measureRun(layout, variant, piecesPerSecond);
+    const pieces = variant === usual && layout.replicas <= MANY ? PIECES : FEWER_PIECES;
+    const measured = await measureRun(layout, variant, { pieces, piecesPerSecond });
     const { replicas, accounts, model, copies, bound } = measured;
     say(
       `${replicas} in ${accounts}, ${model}: ${copies.toFixed(2)} copies, bound ${bound.toFixed(2)}`,
@@ -118,7 +123,6 @@ export async function measureReplicas(
   const peers = await measurePeers(pace, say);
   return {
     pace,
-    pieces: PIECES,
     peerPieces: PEER_PIECES,
     runs,
     variants: varied,
@@ -130,18 +134,18 @@ export async function measureReplicas(
 async function measureRun(
   { replicas, accounts }: (typeof layouts)[number],
   { name, exports: most, changes = {}, exportRate = 1, layout }: Variant,
-  piecesPerSecond: number,
+  { pieces, piecesPerSecond }: { readonly pieces: number; readonly piecesPerSecond: number },
 ): Promise<ReplicaRun> {
   const model = buildModel(piecesPerSecond, changes, exportRate);
-  return await withLocalAzure(buildScenario({ pieces: PIECES, accounts, model }), async (azure) => {
+  return await withLocalAzure(buildScenario({ pieces, accounts, model }), async (azure) => {
     const inputs = { 'max-exports': String(most) };
     const { seconds, copy } = await capture(azure, { replicas, accounts, inputs });
     const exports = Math.min(most, copy.exports);
     return {
       model: name,
-      ...{ replicas, accounts, exports, piecesPerSecond, seconds },
+      ...{ pieces, replicas, accounts, exports, piecesPerSecond, seconds },
       copySeconds: copy.seconds,
-      copies: (copy.seconds * piecesPerSecond) / PIECES,
+      copies: (copy.seconds * piecesPerSecond) / pieces,
       bound: leastTime({ replicas, exports, exportRate, ...layout }),
       refusedShare: copy.refused / (copy.refused + copy.pieces),
     };
@@ -210,7 +214,7 @@ function simulate(model: string, layout: Layout): SimulatedRun {
     nodes: plainNodes(replicas, exports).map((node) =>
       node.kind === 'export' ? { ...node, rate: exportRate } : node,
     ),
-    pieces: PIECES,
+    pieces: FEWER_PIECES,
     budgets,
     windows: 'adaptive',
     latency: LATENCY,

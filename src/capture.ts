@@ -6,7 +6,7 @@ import { DiskExport, type ExportRig } from './copy/disk-export.ts';
 import type { DiskSource } from './copy/disk-source.ts';
 import type { Outcome, Traffic } from './copy/outcome.ts';
 import { transfer } from './copy/transfer.ts';
-import { verifyReplica, verifySource } from './copy/verify.ts';
+import { verifyReplica } from './copy/verify.ts';
 import { ActionError, explain, reasonOf } from './errors.ts';
 import type { Snapshot } from './facts.ts';
 import { closeInOrder, type Lease, type Leases } from './lease.ts';
@@ -238,8 +238,7 @@ async function openFirst(
   rig: Rig,
 ): Promise<Omit<DiskSource, 'more'>> {
   const first = await DiskExport.open(disk.snapshotId, exportRig(plan, disk, rig));
-  const footer = await verifySource(rig.azure.blobs, first.sas, disk, rig.signal);
-  return { disk, first, snapshotUniqueId: snapshot.uniqueId ?? '', footer };
+  return { disk, first, snapshotUniqueId: snapshot.uniqueId ?? '' };
 }
 
 /** Further snapshots only make it quicker: they come when they come, and are left out when they cannot be had. */

@@ -83,10 +83,10 @@ describe('the copy phase', () => {
 
 const replicas: Replicas = {
   pace: { piecesPerSecond: 12, sum: 120, carried: 480 },
-  pieces: 300,
   peerPieces: 128,
   runs: [1, 10].map((count) => ({
     model: 'shared',
+    pieces: 600,
     replicas: count,
     accounts: count,
     exports: count,
@@ -112,7 +112,9 @@ describe('the page', () => {
   test('says which aims are met, with what was measured where', () => {
     const page = renderPage({ replicas: { ...measured, result: replicas } });
     expect(page).toContain('| Ten replicas: against one | at most 1.2 | 1.05 | met |');
-    expect(page).toContain('| 10 | 10 | 10 | 12 | 22.0 | 1.07 | 1.00 | 1.07 | 0.1 % | 30.0 |');
+    expect(page).toContain(
+      '| 10 | 10 | 10 | 600 | 12 | 22.0 | 1.07 | 1.00 | 1.07 | 0.1 % | 30.0 |',
+    );
     expect(page).toContain('Measured on 2026-01-02, one, 2 cores, 8 GiB, Node 24.0.0');
   });
 

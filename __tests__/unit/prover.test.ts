@@ -3,7 +3,7 @@ import type { Blobs } from '../../src/azure/blobs.ts';
 import type { Pages } from '../../src/azure/pages.ts';
 import { crc64, formatCrc64 } from '../../src/copy/crc64.ts';
 import type { DiskExport } from '../../src/copy/disk-export.ts';
-import type { DiskSource } from '../../src/copy/disk-source.ts';
+import type { CheckedSource } from '../../src/copy/disk-source.ts';
 import { cutPieces } from '../../src/copy/pieces.ts';
 import { Prover } from '../../src/copy/prover.ts';
 import type { ByteRange } from '../../src/facts.ts';
@@ -51,7 +51,7 @@ function proverOf(verify: 'checksums' | 'full', known = true): Prover {
   const [planned] = planOf(worldOf()).disks;
   if (planned === undefined) throw new Error('no disk');
   const disk = { ...planned, sizeBytes: image.sizeBytes };
-  const source: DiskSource = {
+  const source: CheckedSource = {
     disk,
     first,
     more: [],

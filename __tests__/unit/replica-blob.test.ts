@@ -24,7 +24,6 @@ const source: DiskSource = {
   first: { endsAt } as unknown as DiskExport,
   more: [],
   snapshotUniqueId: 'unique',
-  footer: new Uint8Array(512),
 };
 const taken = Object.assign(new Error('It is there.'), {
   statusCode: 409,

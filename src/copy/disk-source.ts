@@ -9,5 +9,9 @@ export interface DiskSource {
   readonly more: readonly Promise<DiskExport | undefined>[];
   /** Of the first snapshot: what tells this state of the disk from every other. */
   readonly snapshotUniqueId: string;
+}
+
+/** One whose export was looked at: it is a right VHD with this footer. */
+export interface CheckedSource extends DiskSource {
   readonly footer: Uint8Array;
 }

@@ -6,7 +6,7 @@ import type { Verify } from '../inputs.ts';
 import type { Clock, Log } from '../ports.ts';
 import { formatBytes } from '../units.ts';
 import { formatCrc64, wholeCrc64, type Crc64 } from './crc64.ts';
-import type { DiskSource } from './disk-source.ts';
+import type { CheckedSource } from './disk-source.ts';
 import type { Proof } from './outcome.ts';
 import { comparePages, heldPieces } from './page-check.ts';
 import { cutPieces, type Pieces } from './pieces.ts';
@@ -32,13 +32,13 @@ export interface Proven {
 
 /** Shows that the replicas of a disk are right, by what can be known of each. */
 export class Prover {
-  readonly #source: DiskSource;
+  readonly #source: CheckedSource;
   readonly #pieces: Pieces | undefined;
   readonly #rig: ProverRig;
   #sourceChecksums: Promise<BigUint64Array> | undefined;
 
   /** Without pieces page ranges are not compared. */
-  constructor(source: DiskSource, pieces: Pieces | undefined, rig: ProverRig) {
+  constructor(source: CheckedSource, pieces: Pieces | undefined, rig: ProverRig) {
     this.#source = source;
     this.#pieces = pieces;
     this.#rig = rig;

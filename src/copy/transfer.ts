@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import type { Blobs } from '../azure/blobs.ts';
 import type { Pages } from '../azure/pages.ts';
 import type { BlobCalls } from '../azure/storage-http-client.ts';
+import { together } from '../concurrency.ts';
 import { azureFailure, describe, explain, reasonOf } from '../errors.ts';
 import type { ByteRange } from '../facts.ts';
 import type { CopyMethod, Verify } from '../inputs.ts';
@@ -22,6 +23,7 @@ import { ProgressBook, renderProgress } from './progress.ts';
 import { Prover } from './prover.ts';
 import { readRanges } from './ranges.ts';
 import { urlOf } from './replica-blob.ts';
+import { verifySource } from './verify.ts';
 
 /** What copying needs. */
 export interface TransferRig {
@@ -115,13 +117,18 @@ async function tellProgress(
 
 async function copyDisk(source: DiskSource, rig: Shared): Promise<void> {
   let pieces: Pieces | undefined;
+  let footer: Uint8Array;
   try {
-    pieces = await findPieces(source, rig);
+    [pieces, footer] = await together(
+      rig.signal,
+      (signal) => findPieces(source, { ...rig, signal }),
+      (signal) => verifySource(rig.blobs, source.first.sas, source.disk, signal),
+    );
   } catch (error) {
     failAll(source, error, rig);
     return;
   }
-  const prover = new Prover(source, pieces, rig);
+  const prover = new Prover({ ...source, footer }, pieces, rig);
   if (pieces === undefined || rig.copyMethod === 'copy-blob') {
     await copyWhole(new DiskCopy(source, pieces, undefined, prover, rig), source);
     return;
