@@ -1,11 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ComputeManagementClient } from '@azure/arm-compute';
-import type { TokenCredential } from '@azure/core-auth';
-import type { HttpClient } from '@azure/core-rest-pipeline';
-import { ActionError, azureFailure } from '../errors.ts';
-import { requireResourceId, type ResourceId } from '../resource-id.ts';
+import { ActionError } from '../errors.ts';
 import type { Disk, ListedSnapshot, Snapshot, VirtualMachine } from '../facts.ts';
-import type { Cloud } from './clouds.ts';
+import {
+  briefPatience,
+  diskPatience,
+  finish,
+  found,
+  vmPatience,
+  type ComputeClients,
+} from './compute-clients.ts';
 import {
   diskFromModel,
   listedSnapshotFromModel,
@@ -54,57 +56,8 @@ export interface Compute {
   deleteSnapshot(snapshotId: string, signal: AbortSignal): Promise<void>;
 }
 
-/** How long an operation may take and how often it is asked, in milliseconds. */
-interface Patience {
-  readonly deadlineMs: number;
-  readonly intervalMs: number;
-  /** Before it is asked for the first time: about what it usually takes. */
-  readonly firstPauseMs: number;
-}
-
-/**
- * VM operations share a bucket of 15 polls a minute: https://learn.microsoft.com/azure/virtual-machines/compute-throttling-limits
- * A deallocation was seen to take 23 minutes.
- */
-const vmPatience: Patience = { deadlineMs: 45 * 60_000, intervalMs: 3_000, firstPauseMs: 3_000 };
-const diskPatience: Patience = { deadlineMs: 15 * 60_000, intervalMs: 1_000, firstPauseMs: 800 };
-/** Opening, closing and deleting a snapshot take a fraction of a second, and Azure names no interval for them. */
-const briefPatience: Patience = { ...diskPatience, firstPauseMs: 250 };
-
-/** What the SDK's pollers have in common. */
-interface Poller<T> {
-  submitted(): Promise<void>;
-  pollUntilDone(options: { abortSignal: AbortSignal }): Promise<T>;
-}
-
-/** Compute over the official SDK; one client per subscription, since a snapshot may live in another one. */
-export function createCompute(
-  credential: TokenCredential,
-  cloud: Cloud,
-  httpClient: HttpClient,
-): Compute {
-  const clients = new Map<string, ComputeManagementClient>();
-
-  function clientOf({
-    subscriptionId,
-  }: Pick<ResourceId, 'subscriptionId'>): ComputeManagementClient {
-    const key = subscriptionId.toLowerCase();
-    const client =
-      clients.get(key) ??
-      new ComputeManagementClient(credential, subscriptionId, {
-        endpoint: cloud.resourceManagerEndpoint,
-        credentials: { scopes: [cloud.resourceManagerScope] },
-        httpClient,
-      });
-    clients.set(key, client);
-    return client;
-  }
-
-  function at(id: string): { client: ComputeManagementClient; group: string; name: string } {
-    const { resourceGroup, name, ...rest } = requireResourceId(id);
-    return { client: clientOf(rest), group: resourceGroup, name };
-  }
-
+/** Compute over the official SDK. */
+export function createCompute({ of: clientOf, at }: ComputeClients): Compute {
   const vmOptions = { updateIntervalInMs: vmPatience.intervalMs };
   const diskOptions = { updateIntervalInMs: diskPatience.intervalMs };
 
@@ -198,37 +151,4 @@ export function createCompute(
       await found(finish(poller, briefPatience, signal));
     },
   };
-}
-
-/**
- * Waits for an operation's end, but never without one. The request that starts it is not given up when the run is
- * cancelled: what it makes could then appear after everything was closed.
- */
-async function finish<T>(poller: Poller<T>, patience: Patience, signal: AbortSignal): Promise<T> {
-  await poller.submitted();
-  const deadline = new AbortController();
-  const timer = setTimeout(() => {
-    deadline.abort();
-  }, patience.deadlineMs);
-  const abortSignal = AbortSignal.any([signal, deadline.signal]);
-  try {
-    await sleep(patience.firstPauseMs, undefined, { signal: abortSignal });
-    return await poller.pollUntilDone({ abortSignal });
-  } catch (error) {
-    if (!deadline.signal.aborted || signal.aborted) throw error;
-    const minutes = patience.deadlineMs / 60_000;
-    throw new Error(`the operation has not ended after ${minutes} minutes`, { cause: error });
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Undefined instead of a 404. */
-async function found<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (azureFailure(error).status === 404) return undefined;
-    throw error;
-  }
 }

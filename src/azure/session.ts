@@ -5,6 +5,7 @@ import { createAccounts, type Accounts } from './accounts.ts';
 import { batchAccountAt } from './batch-account.ts';
 import { createBlobs, type Blobs } from './blobs.ts';
 import { findCloud, type Cloud } from './clouds.ts';
+import { createComputeClients } from './compute-clients.ts';
 import { createCompute, type Compute } from './compute.ts';
 import { createCredential, shareTokens, signIn, type MintAssertion } from './credential.ts';
 import { createHttpClient } from './http-client.ts';
@@ -50,7 +51,7 @@ export async function openAzure(
   const resourceManager = createResourceManager(credential, cloud);
   return {
     cloud,
-    compute: createCompute(credential, cloud, httpClient),
+    compute: createCompute(createComputeClients(credential, cloud, httpClient)),
     blobs: createBlobs(credential, httpClient, blobCalls),
     pages: createPages(credential, { httpClient, pieceClient }, blobCalls),
     blobCalls,
