@@ -15,6 +15,7 @@ const pure = [
   'src/copy/schedule/*.ts',
   'src/report/{outputs,summary,manifest,table,plan,result,copies}.ts',
   'src/sweep/{decide,report}.ts',
+  'src/guest/{marked-lines,windows-*}.ts',
 ];
 
 /** The only files that may know the Actions toolkit. */

@@ -1,0 +1,49 @@
+# Waits for the end of Sysprep, $waitSeconds at most, and prints how far it is. Changes nothing.
+$watch = [System.Diagnostics.Stopwatch]::StartNew()
+while (@(Get-SysprepProcess).Count -gt 0 -and $watch.Elapsed.TotalSeconds -lt $waitSeconds) {
+  Start-Sleep -Seconds 2
+}
+
+function Read-Tail([string] $File, [int] $Lines) {
+  try {
+    Get-Content -LiteralPath (Join-Path "$sysprepFolder\Panther" $File) -Tail $Lines
+  } catch {
+    # The log is not there before Sysprep has written its first line.
+    Write-Verbose "$File cannot be read"
+  }
+}
+
+# As many lines as there is room for, counted as the JSON has them: it doubles every backslash.
+function Select-Room($Lines, [int] $Room) {
+  $taken = @()
+  foreach ($line in $Lines) {
+    $plain = ConvertTo-Plain $line 260
+    $Room -= (ConvertTo-Json -InputObject $plain -Compress).Length + 1
+    if ($Room -lt 0) { break }
+    $taken += $plain
+  }
+  return $taken
+}
+
+$act = @(Read-Tail 'setupact.log' 400)
+$errors = @(Read-Tail 'setuperr.log' 100) + @($act | Where-Object { $_ -match ',\s+(Fatal )?Error\s' })
+# Packages first: they are the usual cause, and other errors follow from them.
+$packages = @($errors | Where-Object { $_ -match 'was installed for a user' })
+$important = @(Select-Room (@($packages) + @($errors) | Select-Object -Unique) 1900)
+# The end of the log: from the last line back as far as there is room, then in its order again.
+$back = @($act)
+[array]::Reverse($back)
+$tail = @(Select-Room $back 1000)
+[array]::Reverse($tail)
+
+$bootTime = $null
+try { $bootTime = Get-BootTime } catch { $bootTime = $null }
+
+Write-Report 'state' ([ordered]@{
+    imageState = Get-ImageState
+    processes = Limit-List @(Get-SysprepProcess) 4
+    bootTime = $bootTime
+    succeededTag = Test-Path -LiteralPath (Join-Path $sysprepFolder 'Sysprep_succeeded.tag')
+    errors = [string[]]$important
+    tail = [string[]]$tail
+  })
