@@ -16,6 +16,7 @@ export function findCrossProblems(scenario: Scenario): readonly string[] {
     ...findBadBlobs(scenario),
     ...findBadExtents(scenario),
     ...findBadPowerStates(scenario),
+    ...findBadActs(scenario),
   ];
 }
 
@@ -132,6 +133,23 @@ function findBadPowerStates({ virtualMachines = [] }: Scenario): readonly string
     stoppedFromInside === true && powerState !== 'stopped'
       ? [`/virtualMachines/${index}/stoppedFromInside: is for a VM whose powerState is stopped`]
       : [],
+  );
+}
+
+function findBadActs({ virtualMachines = [] }: Scenario): readonly string[] {
+  return virtualMachines.flatMap(({ guest }, vm) =>
+    (guest?.acts ?? []).flatMap((act, index) => {
+      const path = `/virtualMachines/${vm}/guest/acts/${index}`;
+      const isEndless = act.hangs === true && (act.fails ?? act.output ?? act.stderr) !== undefined;
+      return [
+        ...(isEndless ? [`${path}/hangs: a command that never ends neither prints nor fails`] : []),
+        ...(act.effects ?? []).flatMap(({ do: what, text }, effect) =>
+          (what === 'serial') === (text !== undefined)
+            ? []
+            : [`${path}/effects/${effect}/text: is there for serial, and for nothing else`],
+        ),
+      ];
+    }),
   );
 }
 

@@ -1,3 +1,5 @@
+import type { ScenarioGuest } from './scenario-guest.ts';
+
 /** A scenario: what is there when the local Azure starts. The schema with descriptions is scenario.schema.json. */
 export interface Scenario {
   /** Which cloud's host names are served. Default: AzureCloud. */
@@ -63,6 +65,7 @@ export interface ScenarioVirtualMachine {
   readonly securityType?: 'TrustedLaunch' | 'ConfidentialVM';
   readonly plan?: { readonly name: string; readonly product: string; readonly publisher: string };
   readonly extensions?: readonly string[];
+  readonly guest?: ScenarioGuest;
   readonly tags?: Readonly<Record<string, string>>;
   readonly osDisk: ScenarioDisk;
   readonly dataDisks?: readonly (ScenarioDisk & { readonly lun: number })[];

@@ -70,6 +70,8 @@ export interface Resource {
   readonly id: string;
   /** The JSON that a GET answers, without the parts that are worked out when asked. */
   body: ResourceBody;
+  /** What the wire never shows, for the control address. */
+  readonly unseen?: Readonly<Record<string, unknown>>;
 }
 
 export interface ResourceBody {

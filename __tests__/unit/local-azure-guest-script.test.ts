@@ -28,7 +28,12 @@ describe('a script of the guest', () => {
     ['Windows', 'echo $Other', '$Other\n'],
     ['Windows', 'param(', ''],
   ])('on %s prints of "%s" what it can', (osType, line, output) => {
-    expect(run(osType, line)).toEqual({ output, isAgentStopped: false, isPoweredOff: false });
+    expect(run(osType, line)).toEqual({
+      stdout: output,
+      stderr: '',
+      isAgentStopped: false,
+      isPoweredOff: false,
+    });
   });
 
   test.each<['Linux' | 'Windows', string]>([
@@ -39,13 +44,18 @@ describe('a script of the guest', () => {
     ['Windows', 'Stop-Computer -Force'],
     ['Windows', 'C:\\Windows\\System32\\Sysprep\\sysprep.exe /generalize /oobe /shutdown'],
   ])('on %s powers off with "%s"', (osType, line) => {
-    expect(run(osType, line)).toEqual({ output: off, isAgentStopped: false, isPoweredOff: true });
+    expect(run(osType, line)).toEqual({
+      stdout: off,
+      stderr: '',
+      isAgentStopped: false,
+      isPoweredOff: true,
+    });
   });
 
   test.each(['shutdown -r now', 'reboot', 'test -x /sbin/shutdown', 'man shutdown'])(
     'does not power off with "%s"',
     (line) => {
-      expect(run('Linux', line)).toMatchObject({ output: notRun(line), isPoweredOff: false });
+      expect(run('Linux', line)).toMatchObject({ stdout: notRun(line), isPoweredOff: false });
     },
   );
 
@@ -54,13 +64,14 @@ describe('a script of the guest', () => {
     ['Linux', 'sudo service waagent stop'],
     ['Windows', 'Stop-Service -Name WindowsAzureGuestAgent'],
   ])('on %s stops the agent with "%s"', (osType, line) => {
-    expect(run(osType, line)).toMatchObject({ output: noAgent, isAgentStopped: true });
+    expect(run(osType, line)).toMatchObject({ stdout: noAgent, isAgentStopped: true });
   });
 
   test('goes on after each of them', () => {
     const script = ['systemctl stop waagent', 'poweroff', 'echo done'];
     expect(run('Linux', ...script)).toEqual({
-      output: `${noAgent}${off}done\n`,
+      stderr: '',
+      stdout: `${noAgent}${off}done\n`,
       isAgentStopped: true,
       isPoweredOff: true,
     });

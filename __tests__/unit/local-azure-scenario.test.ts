@@ -87,6 +87,22 @@ describe('a scenario', () => {
       "/faults/0/action: must have required property 'status'",
     ],
     [
+      withAct({ script: '(' }),
+      '/virtualMachines/0/guest/acts/0/script: must match format "regex", got "("',
+    ],
+    [
+      withAct({ script: '.', hangs: true, output: ['x'] }),
+      '/virtualMachines/0/guest/acts/0/hangs: a command that never ends neither prints nor fails',
+    ],
+    [
+      withAct({ script: '.', effects: [{ do: 'serial' }] }),
+      '/virtualMachines/0/guest/acts/0/effects/0/text: is there for serial, and for nothing else',
+    ],
+    [
+      withAct({ script: '.', effects: [{ do: 'powerOff', text: 'x' }] }),
+      '/virtualMachines/0/guest/acts/0/effects/0/text: is there for serial, and for nothing else',
+    ],
+    [
       { storageAccounts: [{ ...account, containers: [{ name: 'vhds', blobs: [pageBlob(100)] }] }] },
       '/storageAccounts/0/containers/0/blobs/0/sizeBytes: must be a multiple of 512',
     ],
@@ -107,6 +123,10 @@ describe('a scenario', () => {
     ]);
   });
 });
+
+function withAct(act: object): object {
+  return { virtualMachines: [{ ...vm, guest: { acts: [act] } }] };
+}
 
 function free(content: object): object {
   return { resourceGroup: 'images', name: 'free', sizeGiB: 1, content };

@@ -7,7 +7,8 @@ export interface GuestScript {
 
 /** What a script printed, and what it did to its VM. */
 export interface GuestRun {
-  readonly output: string;
+  readonly stdout: string;
+  readonly stderr: string;
   readonly isAgentStopped: boolean;
   readonly isPoweredOff: boolean;
 }
@@ -47,8 +48,12 @@ export function runGuestScript(script: GuestScript): GuestRun {
     } else printed.push(`local-azure: not run: ${line.trim()}`);
   }
   const text = printed.map((line) => `${line}\n`).join('');
-  const output = Buffer.from(text).subarray(-maxOutputBytes).toString();
-  return { output, isAgentStopped, isPoweredOff };
+  return { stdout: tailOf(text), stderr: '', isAgentStopped, isPoweredOff };
+}
+
+/** What comes back of a stream. */
+export function tailOf(text: string): string {
+  return Buffer.from(text).subarray(-maxOutputBytes).toString();
 }
 
 function unquote(text: string): string {

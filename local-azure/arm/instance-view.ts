@@ -32,15 +32,18 @@ export function buildInstanceView(vm: VirtualMachineState): Record<string, unkno
 
 function describeGuest({
   parts: { scenario },
-  agent,
+  guest,
   changedAt,
 }: VirtualMachineState): Record<string, unknown> {
+  const { agent } = guest;
   const isLinux = scenario.osType === 'Linux';
+  const runCommand = `Microsoft.CPlat.Core.RunCommand${scenario.osType}`;
+  const handlers = [...(scenario.extensions ?? []), ...(guest.hasCarried ? [runCommand] : [])];
   return {
     computerName: scenario.name,
     osName: isLinux ? 'ubuntu' : 'Windows Server 2022 Datacenter Azure Edition',
     osVersion: isLinux ? '22.04' : '10.0.20348.2582',
-    ...(agent === 'absent' ? {} : { vmAgent: describeAgent(agent, isLinux, changedAt) }),
+    ...(agent === 'absent' ? {} : { vmAgent: describeAgent(agent, isLinux, changedAt, handlers) }),
   };
 }
 
@@ -48,6 +51,7 @@ function describeAgent(
   agent: 'ready' | 'notReady',
   isLinux: boolean,
   time: Date,
+  handlers: readonly string[],
 ): Record<string, unknown> {
   if (agent === 'notReady') {
     return {
@@ -76,8 +80,13 @@ function describeAgent(
         time: formatTime(time),
       },
     ],
-    extensionHandlers: [],
+    extensionHandlers: handlers.map(describeHandler),
   };
+}
+
+function describeHandler(type: string): Record<string, unknown> {
+  const status = { code: 'ProvisioningState/succeeded', level: 'Info', displayStatus: 'Ready' };
+  return { type, typeHandlerVersion: '1.0', status };
 }
 
 function describeExtension(name: string): Record<string, unknown> {

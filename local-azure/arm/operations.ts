@@ -11,6 +11,8 @@ export interface OperationPlan {
   readonly succeed: () => unknown;
   /** Takes back what the start has changed. */
   readonly fail: () => void;
+  /** Asked with every poll, for an operation that ends with something else than its duration. */
+  readonly isOver?: () => boolean;
 }
 
 /** Thrown by `succeed` for an operation that ends as Failed. */
@@ -34,6 +36,8 @@ type OperationEnd = Exclude<OperationState, { status: 'InProgress' }>;
 
 type Failure = Pick<Extract<FaultAction, { kind: 'fail-operation' }>, 'code' | 'message'>;
 
+const running: OperationState = { status: 'InProgress', remainingSeconds: undefined };
+
 /** How long an operation that is not modelled and never polled takes. */
 const unpolledMs = 200;
 
@@ -55,16 +59,18 @@ export class Operation {
     this.#plan = plan;
     this.#durationMs = durationMs;
     this.#failure = failure;
-    setTimeout(() => this.#settle(), durationMs === 0 ? unpolledMs : durationMs).unref();
+    if (plan.isOver === undefined)
+      setTimeout(() => this.#settle(), durationMs === 0 ? unpolledMs : durationMs).unref();
   }
 
   /** Answers a poll. */
   poll(): OperationState {
     const isFirst = !this.#isPolled;
     this.#isPolled = true;
+    if (this.#end === undefined && this.#plan.isOver?.() === false) return running;
     if (this.#durationMs === 0) {
       const end = this.#settle();
-      return isFirst ? { status: 'InProgress', remainingSeconds: undefined } : end;
+      return isFirst ? running : end;
     }
     const remainingMs = this.startedAt.getTime() + this.#durationMs - Date.now();
     if (this.#end !== undefined || remainingMs <= 0) return this.#settle();

@@ -1,3 +1,5 @@
+import { Guest } from '../guests/guest.ts';
+import type { AgentState } from '../guests/guest.ts';
 import type { ScenarioVirtualMachine } from '../scenario.ts';
 import type { Resource, ResourceBody } from '../world.ts';
 import { formatTime } from './azure-time.ts';
@@ -20,9 +22,7 @@ export class VirtualMachine implements Resource, VirtualMachineState {
   isGeneralized: boolean;
   /** Powered off by the guest: the compute service takes the VM for one that shall run. */
   isStoppedFromInside: boolean;
-  agent: 'ready' | 'notReady' | 'absent';
-  /** Whether a run command is under way; there is only one at a time. */
-  isRunningCommand = false;
+  readonly guest: Guest;
   changedAt: Date;
   /** Counts changes, as the etag of a VM does. */
   #revision = 1;
@@ -40,12 +40,16 @@ export class VirtualMachine implements Resource, VirtualMachineState {
     this.provisioningState = parts.scenario.provisioningState ?? 'Succeeded';
     this.isGeneralized = parts.scenario.generalized ?? false;
     this.isStoppedFromInside = parts.scenario.stoppedFromInside ?? false;
-    this.agent = parts.scenario.agent ?? 'ready';
+    this.guest = this.#createGuest();
     this.changedAt = parts.timeCreated;
   }
 
   get #osDisk(): ManagedDisk | undefined {
     return this.parts.disks.find(({ place }) => place === 'os')?.disk;
+  }
+
+  get agent(): AgentState {
+    return this.guest.agent;
   }
 
   get name(): string {
@@ -58,6 +62,11 @@ export class VirtualMachine implements Resource, VirtualMachineState {
 
   get instanceView(): Record<string, unknown> {
     return buildInstanceView(this);
+  }
+
+  get unseen(): Readonly<Record<string, unknown>> {
+    const { agent, boots, isCarrying, serial } = this.guest;
+    return { agent, boots, isCarrying, serial };
   }
 
   get etag(): string {
@@ -85,9 +94,9 @@ export class VirtualMachine implements Resource, VirtualMachineState {
       succeed: () => {
         this.isStoppedFromInside = false;
         if (after === 'running') {
-          this.agent = this.parts.scenario.agent ?? 'ready';
-          if (this.#restingState !== 'running') this.#osDisk?.boot();
-        }
+          if (this.#restingState === 'running') this.guest.recover();
+          else this.guest.boot();
+        } else this.guest.halt('preempted');
         end(after, 'Succeeded');
       },
       fail: () => {
@@ -102,6 +111,7 @@ export class VirtualMachine implements Resource, VirtualMachineState {
     this.powerState = 'stopped';
     this.#restingState = 'stopped';
     this.isStoppedFromInside = true;
+    this.guest.halt('silent');
     this.touch();
   }
 
@@ -128,6 +138,19 @@ export class VirtualMachine implements Resource, VirtualMachineState {
         ? {}
         : { resources: extensions.map((name) => this.#extension(name)) }),
     };
+  }
+
+  #createGuest(): Guest {
+    const { guest = { bootSeconds: 0 }, agent = 'ready', osType } = this.parts.scenario;
+    return new Guest(guest, agent, {
+      osType,
+      boot: () => {
+        this.#osDisk?.boot();
+      },
+      powerOff: () => {
+        this.powerOffFromInside();
+      },
+    });
   }
 
   #properties(isExpanded: boolean): Record<string, unknown> {

@@ -81,7 +81,9 @@ export function addVirtualMachineRoutes(app: Express, arm: Arm): void {
 
 function find(arm: Arm, call: Call, verb: string): { vm: VirtualMachine; target: Target } {
   const target = openResource(arm, call, type, verb);
-  return { vm: required(arm.world.resources.virtualMachine(target.id), target), target };
+  const vm = required(arm.world.resources.virtualMachine(target.id), target);
+  vm.guest.settle();
+  return { vm, target };
 }
 
 function listVirtualMachines(arm: Arm, call: Call): void {
@@ -96,6 +98,7 @@ function listVirtualMachines(arm: Arm, call: Call): void {
 function readVirtualMachine(arm: Arm, call: Call): void {
   const { vm, target } = find(arm, call, 'read');
   spendTokens(arm, call, 'LowCostGet', target);
+  vm.guest.look();
   const isExpanded = (call.query.get('$expand') ?? '').toLowerCase() === 'instanceview';
   call.response.set('etag', vm.etag).json(vm.show({ isExpanded }));
 }
@@ -103,6 +106,7 @@ function readVirtualMachine(arm: Arm, call: Call): void {
 function readInstanceView(arm: Arm, call: Call): void {
   const { vm, target } = find(arm, call, 'instanceView/read');
   spendTokens(arm, call, 'LowCostGet', target);
+  vm.guest.look();
   call.response.json(vm.instanceView);
 }
 

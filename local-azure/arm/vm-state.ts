@@ -1,3 +1,4 @@
+import type { Guest } from '../guests/guest.ts';
 import type { ScenarioVirtualMachine } from '../scenario.ts';
 import type { ManagedDisk } from './managed-disk.ts';
 
@@ -27,6 +28,6 @@ export interface VirtualMachineState {
   readonly powerState: PowerState;
   readonly provisioningState: string;
   readonly isGeneralized: boolean;
-  readonly agent: 'ready' | 'notReady' | 'absent';
+  readonly guest: Guest;
   readonly changedAt: Date;
 }

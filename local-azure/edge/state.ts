@@ -19,6 +19,8 @@ const types = [
 export interface State {
   /** Bodies by resource type. */
   readonly resources: Readonly<Record<string, readonly ResourceBody[]>>;
+  /** What goes on in the VMs, by resource ID. */
+  readonly guests: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly grants: readonly ActiveGrant[];
   readonly blobs: readonly BlobState[];
 }
@@ -32,6 +34,11 @@ export async function readState(
   );
   return {
     resources: Object.fromEntries(found.filter(([, bodies]) => bodies.length > 0)),
+    guests: Object.fromEntries(
+      world.resources
+        .ofType('Microsoft.Compute/virtualMachines')
+        .map(({ id, unseen = {} }) => [id, unseen]),
+    ),
     grants: world.exports.listActive(),
     blobs: await world.blobs.list(),
   };
