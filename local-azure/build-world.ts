@@ -44,7 +44,7 @@ export interface RunningWorld extends World {
 export async function buildWorld(
   given: Scenario,
   foundation: Foundation,
-): Promise<{ readonly world: RunningWorld; readonly answering: Answering }> {
+): Promise<{ readonly world: RunningWorld; readonly answering: Answering } & Disposable> {
   const { azurite, images, entraKey, githubKey, job, keepTraffic } = foundation;
   const scenario = given.model ? { ...given, model: fillModel(given.model) } : given;
   const cloud = scenario.cloud ?? 'AzureCloud';
@@ -73,7 +73,13 @@ export async function buildWorld(
     'github-oidc': createGithubOidcApp(scenario.github ?? {}, githubKey, job),
     imds: createImdsApp(issuer),
   };
-  return { world, answering: { hosts, exports: world.exports, services } };
+  return {
+    world,
+    answering: { hosts, exports: world.exports, services },
+    [Symbol.dispose]: () => {
+      world.resources.halt();
+    },
+  };
 }
 
 /** What only shows when the resources are made, such as a file that is no VHD, is a problem of the scenario too. */

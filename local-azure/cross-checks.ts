@@ -16,7 +16,7 @@ export function findCrossProblems(scenario: Scenario): readonly string[] {
     ...findBadBlobs(scenario),
     ...findBadExtents(scenario),
     ...findBadPowerStates(scenario),
-    ...findBadActs(scenario),
+    ...findBadGuests(scenario),
   ];
 }
 
@@ -136,8 +136,13 @@ function findBadPowerStates({ virtualMachines = [] }: Scenario): readonly string
   );
 }
 
-function findBadActs({ virtualMachines = [] }: Scenario): readonly string[] {
-  return virtualMachines.flatMap(({ guest }, vm) =>
+function findBadGuests({ virtualMachines = [] }: Scenario): readonly string[] {
+  const roots = virtualMachines.flatMap(({ guest, osType }, vm) =>
+    guest?.root !== undefined && osType !== 'Linux'
+      ? [`/virtualMachines/${vm}/guest/root: is for a VM whose osType is Linux`]
+      : [],
+  );
+  const acts = virtualMachines.flatMap(({ guest }, vm) =>
     (guest?.acts ?? []).flatMap((act, index) => {
       const path = `/virtualMachines/${vm}/guest/acts/${index}`;
       const isEndless = act.hangs === true && (act.fails ?? act.output ?? act.stderr) !== undefined;
@@ -151,6 +156,7 @@ function findBadActs({ virtualMachines = [] }: Scenario): readonly string[] {
       ];
     }),
   );
+  return [...roots, ...acts];
 }
 
 /** The disks of all VMs. */

@@ -20,7 +20,7 @@ export function checkScenario(value: unknown): Scenario {
   return scenario;
 }
 
-/** The scenario with absolute paths of its VHD files; throws a ScenarioError for every file that is missing. */
+/** The scenario with absolute paths of its VHD files and roots; throws a ScenarioError for every file that is missing. */
 export async function resolveVhds(scenario: Scenario, folder: string): Promise<Scenario> {
   const problems: string[] = [];
   const resolveOne = async <D extends { readonly content?: DiskContent }>(
@@ -42,6 +42,9 @@ export async function resolveVhds(scenario: Scenario, folder: string): Promise<S
     virtualMachines: await Promise.all(
       virtualMachines.map(async (vm, index) => ({
         ...vm,
+        ...(vm.guest?.root === undefined
+          ? {}
+          : { guest: { ...vm.guest, root: resolve(folder, vm.guest.root) } }),
         osDisk: await resolveOne(vm.osDisk, `/virtualMachines/${index}/osDisk`),
         dataDisks: await Promise.all(
           (vm.dataDisks ?? []).map((disk, at) =>

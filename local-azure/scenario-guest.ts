@@ -2,6 +2,8 @@
 export interface ScenarioGuest {
   /** What scripts do, tried in order. */
   readonly acts?: readonly ScenarioAct[];
+  /** Folder with the files of a Linux system, in which every script really runs that no act is for. */
+  readonly root?: string;
   /** Seconds of the guest's time that pass with each look at the VM or poll of its command; 0 is the clock's time. Default: 10. */
   readonly secondsPerLook?: number;
   /** Seconds from a boot until the agent is ready. Default: 20. */

@@ -48,14 +48,16 @@ export async function startLocalAzure(
     createSigningKey(),
     createCertificateAuthority(),
   ]);
-  const cloud = await startCloud(scenario, {
-    azurite,
-    images: createDiskImages(),
-    entraKey,
-    githubKey,
-    job,
-    keepTraffic: trafficFile === undefined ? undefined : appendTo(trafficFile),
-  });
+  const cloud = stack.use(
+    await startCloud(scenario, {
+      azurite,
+      images: createDiskImages(),
+      entraKey,
+      githubKey,
+      job,
+      keepTraffic: trafficFile === undefined ? undefined : appendTo(trafficFile),
+    }),
+  );
   const control = stack.adopt(await startControl(cloud), closeListener);
   const rules = { authority, ...cloud.rulesWith(control.port) };
   const proxy = stack.adopt(await startProxy(rules, port), closeListener);
@@ -86,6 +88,7 @@ async function startCloud(first: Scenario, foundation: Foundation) {
   faults.replace(scenario.faults ?? []);
   const restart = async (next: Scenario): Promise<void> => {
     dispatcher.dropHung();
+    current[Symbol.dispose]();
     current = await buildWorld(next, foundation);
     scenario = next;
     faults.replace(next.faults ?? []);
@@ -94,6 +97,9 @@ async function startCloud(first: Scenario, foundation: Foundation) {
   return {
     calls,
     faults,
+    [Symbol.dispose]: () => {
+      current[Symbol.dispose]();
+    },
     readState: () => readState(current.world),
     reset: async (body: unknown): Promise<void> => {
       const next =

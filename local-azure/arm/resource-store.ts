@@ -16,6 +16,8 @@ export interface ArmResources extends Resources {
   put(resource: Resource): void;
   /** Removes a resource, unless another one has taken its place. */
   remove(resource: Resource): void;
+  /** Ends what runs in the VMs. */
+  halt(): void;
 }
 
 /** Resource type of a resource group, as its own GET gives it. */
@@ -47,6 +49,11 @@ export function createStore(subscriptions: readonly ScenarioSubscription[]): Arm
     },
     list: (scope, type) => ofType(type).filter(({ id }) => isAtOrUnder(id, scope)),
     put: (resource) => kept.set(toKey(resource.id), resource),
+    halt: () => {
+      for (const vm of kept.values()) {
+        if (vm instanceof VirtualMachine) vm.guest.halt('preempted');
+      }
+    },
     remove: (resource) => {
       if (find(resource.id) === resource) kept.delete(toKey(resource.id));
     },

@@ -1,3 +1,4 @@
+import { requireSandbox } from '../guests/sandbox.ts';
 import type {
   Scenario,
   ScenarioDisk,
@@ -96,6 +97,7 @@ async function addVirtualMachine(
   filling: Filling,
   scenario: ScenarioVirtualMachine,
 ): Promise<void> {
+  if (scenario.guest?.root !== undefined) requireSandbox(scenario.guest.root);
   const group = findGroup(filling.scenario, scenario.resourceGroup);
   const location = scenario.location ?? group.location;
   const disks: AttachedDisk[] = [];

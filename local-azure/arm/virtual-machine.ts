@@ -143,6 +143,7 @@ export class VirtualMachine implements Resource, VirtualMachineState {
   #createGuest(): Guest {
     const { guest = { bootSeconds: 0 }, agent = 'ready', osType } = this.parts.scenario;
     return new Guest(guest, agent, {
+      name: this.name,
       osType,
       boot: () => {
         this.#osDisk?.boot();

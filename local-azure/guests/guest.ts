@@ -2,6 +2,7 @@ import type { ScenarioEffect, ScenarioGuest } from '../scenario-guest.ts';
 import { Acts } from './acts.ts';
 import type { FoundAct } from './acts.ts';
 import { GuestClock } from './guest-clock.ts';
+import { Sandbox } from './sandbox.ts';
 
 /** Whether the VM agent answers; absent is a VM that has none. */
 export type AgentState = 'ready' | 'notReady' | 'absent';
@@ -19,6 +20,7 @@ export interface GuestCommand {
 
 /** What a guest does to its VM. */
 export interface GuestHost {
+  readonly name: string;
   readonly osType: 'Linux' | 'Windows';
   readonly powerOff: () => void;
   /** The system starts, and writes to its disk. */
@@ -41,6 +43,8 @@ export class Guest {
   #command: GuestCommand | undefined;
 
   #serial = '';
+  /** Where scripts really run, from the first one on while the VM runs. */
+  #sandbox: Sandbox | undefined;
 
   /** `installed` is how the agent is while the VM runs. */
   constructor(scenario: ScenarioGuest, installed: AgentState, host: GuestHost) {
@@ -65,15 +69,17 @@ export class Guest {
     this.#clock.settle();
   }
 
-  /** Takes a script that an act is for; undefined for any other. */
+  /** Takes a script that an act is for, or that really runs; undefined for any other. */
   take(script: string): GuestCommand | undefined {
     const found = this.#acts.take(script);
-    if (found === undefined) return undefined;
+    const { root } = this.#scenario;
+    if (found === undefined && root === undefined) return undefined;
     const command: GuestCommand = { end: undefined };
     this.#command = command;
     this.isCarrying = true;
     this.hasCarried = true;
-    this.#play(command, found);
+    if (found !== undefined) this.#play(command, found);
+    else if (root !== undefined) this.#carry(command, script, root);
     this.#clock.settle();
     return command;
   }
@@ -99,6 +105,8 @@ export class Guest {
   /** The power goes; `kind` says what becomes of the command. */
   halt(kind: 'silent' | 'preempted'): void {
     this.#clock.clear();
+    this.#sandbox?.close();
+    this.#sandbox = undefined;
     this.#end({ kind });
     this.isCarrying = false;
   }
@@ -122,6 +130,25 @@ export class Guest {
     }
   }
 
+  #carry(command: GuestCommand, script: string, root: string): void {
+    this.#sandbox ??= new Sandbox(root, this.#host.name, {
+      agent: (change) => {
+        this.#apply({ do: change });
+      },
+      power: (change) => {
+        this.#sandbox = undefined;
+        this.#apply({ do: change });
+      },
+      serial: (line) => {
+        this.write(line);
+      },
+    });
+    this.#sandbox.run(script, (output) => {
+      if (command !== this.#command) return;
+      this.#end(this.agent === 'ready' ? { kind: 'done', ...output } : { kind: 'silent' });
+    });
+  }
+
   #judge({ act, fill }: FoundAct): CommandEnd {
     if (this.agent !== 'ready') return { kind: 'silent' };
     if (act.fails !== undefined) return { kind: 'failed', ...act.fails };
@@ -137,7 +164,7 @@ export class Guest {
     this.isCarrying = false;
   }
 
-  #apply({ do: what, text = '' }: ScenarioEffect, fill: FoundAct['fill']): void {
+  #apply({ do: what, text = '' }: ScenarioEffect, fill = (line: string): string => line): void {
     switch (what) {
       case 'stopAgent':
         this.agent = 'notReady';
