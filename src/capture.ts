@@ -9,6 +9,7 @@ import { transfer } from './copy/transfer.ts';
 import { verifyReplica } from './copy/verify.ts';
 import { ActionError, explain, reasonOf } from './errors.ts';
 import type { Snapshot } from './facts.ts';
+import { deprovision } from './guest/deprovision.ts';
 import { closeInOrder, type Lease, type Leases } from './lease.ts';
 import { GENERALIZED_TAG, KEPT_TAG } from './marks.ts';
 import type { DiskKey, Plan, PlannedDisk } from './plan.ts';
@@ -18,7 +19,7 @@ import type { Timeline } from './timeline.ts';
 
 /** What the sequence works with. */
 export interface Rig {
-  readonly azure: Pick<Azure, 'compute' | 'blobs' | 'pages' | 'blobCalls'>;
+  readonly azure: Pick<Azure, 'compute' | 'guests' | 'blobs' | 'pages' | 'blobCalls'>;
   readonly leases: Leases;
   readonly log: Log;
   readonly clock: Clock;
@@ -28,6 +29,8 @@ export interface Rig {
   readonly random: () => number;
   /** Milliseconds that the runner was busy with this run so far. */
   readonly busyMs: () => number;
+  /** 32 random hexadecimal digits. */
+  readonly newMarker: () => string;
 }
 
 /** What has come of a capture so far. Failed replicas are among the outcomes; the others are right and stay. */
@@ -56,6 +59,7 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
     await timeline.phase('Remove what an earlier attempt left', () => removeLeftovers(plan, rig));
   }
   await timeline.phase('Create containers', () => createContainers(plan, rig));
+  await prepareGuest(plan, rig);
   if (plan.power.powerOff) await timeline.phase('Stop the VM', () => source.stop());
   const snapshots = await timeline.phase('Take snapshots', () => takeSnapshots(plan, source, rig));
   captured.snapshots.push(...snapshots);
@@ -142,6 +146,36 @@ async function createContainers(plan: Plan, { azure, log, signal }: Rig): Promis
       throw explain(`Could not make ${what}`, error);
     }
   });
+}
+
+/** What is done while the VM still runs. */
+async function prepareGuest({ vm, power, guest }: Plan, rig: Rig): Promise<void> {
+  const { azure, timeline, log, signal } = rig;
+  if (power.removeExtensions) {
+    await timeline.phase('Remove extensions', async () => {
+      // The agent of a VM works on one at a time.
+      for (const name of vm.extensions) await removeExtension(vm.id, name, rig);
+    });
+  }
+  if (!power.deprovision) return;
+  log.info(
+    `Point of no return: VM "${vm.name}" (${vm.vmId ?? vm.id}) is deprovisioned now and marked generalized later. It never starts again.`,
+  );
+  signal.throwIfAborted();
+  await timeline.phase('Deprovision the guest', () => deprovision(vm, guest, { ...rig, ...azure }));
+}
+
+async function removeExtension(
+  vmId: string,
+  name: string,
+  { azure, log, signal }: Rig,
+): Promise<void> {
+  try {
+    await azure.guests.removeExtension(vmId, name, signal);
+    log.info(`Extension "${name}" is removed.`);
+  } catch (error) {
+    throw explain(`Could not remove extension "${name}"`, error);
+  }
 }
 
 /** A 409 means that the disk is not free yet: then the snapshot waits for the deallocation. */
@@ -350,6 +384,11 @@ class SourceVm implements AsyncDisposable {
     if (power.deallocate) await this.deallocate();
     signal.throwIfAborted();
     if (power.generalize) {
+      if (!power.deprovision) {
+        this.#rig.log.info(
+          `Point of no return: VM "${vm.name}" (${vm.vmId ?? vm.id}) is marked generalized now. It never starts again.`,
+        );
+      }
       await timeline.aside('Mark the VM generalized', () =>
         this.#step('generalize', 'is generalized: it cannot be started again', () =>
           azure.compute.generalize(vm.id, signal),

@@ -14,6 +14,13 @@ export interface VirtualMachine {
   /** `OSState/generalized` is among its statuses: it can never start again. */
   readonly isGeneralized: boolean;
   readonly provisioningState: string;
+  /** What the VM agent last told of itself; `unknown` where it told nothing, as of a VM that is off. */
+  readonly agent: 'ready' | 'notReady' | 'unknown';
+  /** False where its profile forbids extensions and run commands. */
+  readonly allowsExtensions: boolean;
+  /** The account that Azure made in the guest. */
+  readonly adminUser: string | undefined;
+  readonly tags: Readonly<Record<string, string>>;
   readonly securityType: 'TrustedLaunch' | 'ConfidentialVM' | undefined;
   readonly hyperVGeneration: 'V1' | 'V2' | undefined;
   readonly plan: PurchasePlan | undefined;

@@ -23,6 +23,7 @@ export type Environment =
 
 export type EnvironmentName = (typeof environmentNames)[number];
 export type Generalize = (typeof generalizeModes)[number];
+export type Source = (typeof sources)[number];
 export type SourcePower = (typeof sourcePowers)[number];
 export type IfExists = (typeof ifExistsModes)[number];
 export type SnapshotSku = (typeof snapshotSkus)[number];
@@ -45,9 +46,14 @@ export interface SignInInputs {
 /** Everything that the workflow asked for, typed and checked; no network was needed. */
 export interface Inputs extends SignInInputs {
   readonly vm: ResourceTarget;
-  readonly source: 'vm';
+  readonly source: Source;
   readonly sourcePower: SourcePower;
   readonly generalize: Generalize;
+  /** Linux: whether the account that Azure made goes, with its home. */
+  readonly deprovisionUser: boolean;
+  readonly deprovisionTimeoutInMinutes: number;
+  /** Extensions are removed before the guest is deprovisioned. */
+  readonly removeExtensions: boolean;
   /** All, none, or those at these LUNs. */
   readonly dataDisks: 'all' | 'none' | readonly number[];
   /** Names (looked up in the subscription) or resource IDs, in the order given. */
@@ -84,10 +90,13 @@ export type Copies =
 export const MAX_SAS_DURATION_SECONDS = 5_184_000;
 export const MAX_REPLICAS = 1000;
 const MAX_EXPORTS = 50;
+const MAX_DEPROVISION_MINUTES = 240;
+const DEFAULT_DEPROVISION_MINUTES = 15;
 const DEFAULT_EXPORTS = 10;
 
 const environmentNames = ['AzureCloud', 'AzureUSGovernment', 'AzureChinaCloud'] as const;
-const generalizeModes = ['mark', 'none'] as const;
+const generalizeModes = ['deprovision', 'mark', 'none'] as const;
+const sources = ['vm'] as const;
 const sourcePowers = ['deallocate', 'keep', 'restart'] as const;
 const ifExistsModes = ['fail', 'skip', 'overwrite'] as const;
 const snapshotSkus = ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS'] as const;
@@ -102,13 +111,14 @@ const MIN_SAS_DURATION_SECONDS = 60;
 export function readInputs(read: ReadInput): Inputs {
   const reader = new InputReader(read);
   const signIn = signInInputs(reader);
-  const generalize = reader.choice('generalize', generalizeModes);
+  const generalize = reader.choice('generalize', generalizeModes, 'deprovision');
   const inputs = {
     ...signIn,
     vm: vmTarget(reader),
-    source: reader.choice('source', ['vm'] as const, 'vm'),
+    source: source(reader, generalize),
     sourcePower: reader.choice('source-power', sourcePowers, 'deallocate'),
     generalize,
+    ...guest(reader, generalize),
     dataDisks: dataDisks(reader),
     storageAccounts: requiredStorageAccounts(reader),
     container: container(reader),
@@ -132,10 +142,10 @@ export function readInputs(read: ReadInput): Inputs {
     tags: tags(reader),
     planOnly: reader.boolean('plan-only'),
   };
-  if (inputs.sourcePower !== 'deallocate' && generalize === 'mark') {
+  if (inputs.sourcePower !== 'deallocate' && generalize !== 'none') {
     reader.problem(
       'source-power',
-      'must be "deallocate" with "generalize: mark", since a running VM cannot be generalized',
+      `must be "deallocate" with "generalize: ${generalize}", since a running VM cannot be generalized`,
       inputs.sourcePower,
     );
   }
@@ -235,6 +245,35 @@ export function resourceGroup(reader: InputReader, input: string): string | unde
     );
   }
   return name;
+}
+
+/** Deprovisioning is one-way for what it is done to, so that there is no default then. */
+function source(reader: InputReader, generalize: Generalize): Source {
+  if (reader.text('source') === '' && generalize === 'deprovision') {
+    reader.missing(
+      'source',
+      'is needed with "generalize: deprovision": "vm" deprovisions the VM itself, which never starts again',
+    );
+  }
+  return reader.choice('source', sources, 'vm');
+}
+
+function guest(
+  reader: InputReader,
+  generalize: Generalize,
+): Pick<Inputs, 'deprovisionUser' | 'deprovisionTimeoutInMinutes' | 'removeExtensions'> {
+  const timeout = reader.integer('deprovision-timeout', 1, MAX_DEPROVISION_MINUTES, 'minutes');
+  const removeExtensions = reader.boolean('remove-extensions');
+  if (removeExtensions && generalize === 'none') {
+    const rule = 'must be "false" with "generalize: none", since the VM is used again afterwards';
+    reader.problem('remove-extensions', rule, 'true');
+  }
+  return {
+    deprovisionUser:
+      reader.choice('deprovision-user', ['true', 'false'] as const, 'true') === 'true',
+    deprovisionTimeoutInMinutes: timeout ?? DEFAULT_DEPROVISION_MINUTES,
+    removeExtensions,
+  };
 }
 
 function dataDisks(reader: InputReader): Inputs['dataDisks'] {

@@ -16,7 +16,7 @@ import { writeReport } from './report/write.ts';
 import { createRelease } from './release.ts';
 import { foundBlobs, foundContainers, takeSurvey, type Survey } from './survey.ts';
 import { Timeline } from './timeline.ts';
-import { mintAssertion, readRun, runDirectory, workflowLog as log } from './workflow.ts';
+import { mintAssertion, newMarker, readRun, runDirectory, workflowLog as log } from './workflow.ts';
 
 /** The main step: decide everything, do it, say what happened. Sets the exit code; never throws. */
 export async function runMain(signal: AbortSignal): Promise<void> {
@@ -88,6 +88,7 @@ async function execute(
     signal,
     random: Math.random,
     busyMs,
+    newMarker,
   };
   await capture(plan, rig, progress.capture);
   throwFailures(progress.capture);

@@ -18,3 +18,5 @@ export const SNAPSHOT_METADATA = 'vmtovhd_snapshot';
 export const RUN_METADATA = 'vmtovhd_run';
 /** CRC-64 of the whole VHD, where it is known: 16 hex digits. */
 export const CRC64_METADATA = 'vmtovhd_crc64';
+/** Tags that a user puts on a VM, with the value `protected`, so that nothing one-way is done to it. Azure reserves names that begin with `azure`, but not everywhere. */
+export const PROTECTED_TAGS = ['vm-to-vhd', 'azure-vm-to-vhd'];

@@ -10,6 +10,7 @@ import type {
 } from './facts.ts';
 import { MAX_SAS_DURATION_SECONDS, type CopyMethod, type Inputs, type Verify } from './inputs.ts';
 import { sidecarUrl } from './copy/sidecar.ts';
+import type { GuestOrder } from './guest/guest-order.ts';
 import type { Lease } from './lease.ts';
 import { EXPIRES_TAG, GENERALIZED_TAG, KEY_TAG, STATE_METADATA } from './marks.ts';
 import { formatResourceId, requireResourceId } from './resource-id.ts';
@@ -64,6 +65,9 @@ export interface Layout {
 
 /** What happens to the VM, in this order. */
 export interface PowerPlan {
+  readonly removeExtensions: boolean;
+  /** Its guest is deprovisioned. */
+  readonly deprovision: boolean;
   readonly powerOff: boolean;
   readonly deallocate: boolean;
   readonly generalize: boolean;
@@ -93,6 +97,8 @@ export interface Plan {
   /** Of the image, as Azure names it. */
   readonly osState: 'Generalized' | 'Specialized';
   readonly power: PowerPlan;
+  /** How the guest is deprovisioned, where it is. */
+  readonly guest: GuestOrder;
   readonly disks: readonly PlannedDisk[];
   /** What an earlier attempt left, and what becomes of it; undefined when there is nothing. */
   readonly earlier: string | undefined;
@@ -257,6 +263,8 @@ export function isComplete(
 }
 
 const NOTHING: PowerPlan = {
+  removeExtensions: false,
+  deprovision: false,
   powerOff: false,
   deallocate: false,
   generalize: false,
@@ -270,12 +278,14 @@ export function planPower(inputs: Inputs, vm: VirtualMachine): PowerPlan {
   }
   const isOff = vm.powerState === 'stopped' || vm.powerState === 'deallocated';
   if (inputs.sourcePower === 'restart') {
-    return { powerOff: !isOff, deallocate: false, generalize: false, restart: !isOff };
+    return { ...NOTHING, powerOff: !isOff, restart: !isOff };
   }
   return {
+    removeExtensions: inputs.removeExtensions && vm.extensions.length > 0,
+    deprovision: inputs.generalize === 'deprovision',
     powerOff: !isOff,
     deallocate: vm.powerState !== 'deallocated',
-    generalize: inputs.generalize === 'mark',
+    generalize: inputs.generalize !== 'none',
     restart: false,
   };
 }
@@ -315,8 +325,13 @@ export function makePlan(
     run,
     vm,
     osDiskGeneration: disks.find(({ key }) => key === 'os')?.hyperVGeneration,
-    osState: inputs.generalize === 'mark' || vm.isGeneralized ? 'Generalized' : 'Specialized',
+    osState: inputs.generalize === 'none' && !vm.isGeneralized ? 'Specialized' : 'Generalized',
     power,
+    guest: {
+      deprovisionUser: inputs.deprovisionUser,
+      timeoutSeconds: inputs.deprovisionTimeoutInMinutes * 60,
+      allowsDomainMember: true,
+    },
     disks,
     earlier: earlier.reason,
     leftovers: isDone ? [] : planLeftovers(layout, existing, earlier, run),

@@ -68,9 +68,31 @@ export const rights: readonly Right[] = [
     name: `${locations}/diskOperations/read`,
     why: 'Asking how an operation on a snapshot stands.',
   },
+  {
+    ...onVm,
+    name: `${vm}/extensions/delete`,
+    step: 'removeExtensions',
+    why: '`remove-extensions`.',
+  },
+  {
+    ...onVm,
+    name: `${vm}/runCommand/action`,
+    step: 'deprovision',
+    why: '`generalize: deprovision`.',
+  },
+  {
+    ...surveyed,
+    name: `${vm}/retrieveBootDiagnosticsData/action`,
+    why: "The guest's serial console while it is deprovisioned; without it a failure is told later.",
+  },
   { ...onVm, name: `${vm}/powerOff/action`, step: 'powerOff', why: 'Stopping the VM.' },
   { ...onVm, name: `${vm}/deallocate/action`, step: 'deallocate', why: 'Giving its machine back.' },
-  { ...onVm, name: `${vm}/generalize/action`, step: 'generalize', why: '`generalize: mark`.' },
+  {
+    ...onVm,
+    name: `${vm}/generalize/action`,
+    step: 'generalize',
+    why: '`generalize: deprovision` and `mark`.',
+  },
   { ...onVm, name: `${vm}/start/action`, step: 'restart', why: '`source-power: restart`.' },
   {
     kind: 'action',

@@ -35,6 +35,11 @@ export function readRun(now: Date): Run {
   return { ...facts, key, startedAt };
 }
 
+/** 32 random hex digits that mark what a guest's script tells: nothing else in the guest knows them. */
+export function newMarker(): string {
+  return randomBytes(16).toString('hex');
+}
+
 /** The folder for the files of this run; the runner empties its parent before and after each job. */
 export function runDirectory(run: Run): string {
   return join(process.env['RUNNER_TEMP'] ?? tmpdir(), `azure-vm-to-vhd-${run.key}`);

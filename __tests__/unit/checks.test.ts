@@ -144,6 +144,36 @@ describe('a rule refuses', () => {
       'VM "builder" is deallocating. Wait until it runs or is stopped and run again.',
     ],
     [
+      'to generalize a VM that is protected',
+      'protected',
+      { vm: { tags: { 'vm-to-vhd': 'Protected' } } },
+      'VM "builder" carries the tag "vm-to-vhd: Protected", and generalizing is one-way. Remove the tag if that is what you want.',
+    ],
+    [
+      'a stopped VM whose guest is to be deprovisioned',
+      'guest-running',
+      { inputs: { generalize: 'deprovision' }, vm: { powerState: 'stopped', agent: 'unknown' } },
+      'VM "builder" is stopped: deprovisioning the guest takes a running VM. Start it; if its guest was deprovisioned before, also by a run that failed later, set "generalize: mark".',
+    ],
+    [
+      'an agent that is not ready',
+      'guest-agent',
+      { inputs: { generalize: 'deprovision' }, vm: { agent: 'notReady' } },
+      'The VM agent of VM "builder" is not ready, and deprovisioning the guest goes through it. Repair or start it and run again, or deprovision the guest by other means and set "generalize: mark".',
+    ],
+    [
+      'an agent that does not report',
+      'guest-agent',
+      { inputs: { generalize: 'deprovision' }, vm: { agent: 'unknown' } },
+      'The VM agent of VM "builder" does not report, and deprovisioning the guest goes through it. Repair or start it and run again, or deprovision the guest by other means and set "generalize: mark".',
+    ],
+    [
+      'a VM without run commands',
+      'extension-operations',
+      { inputs: { generalize: 'deprovision' }, vm: { allowsExtensions: false } },
+      'VM "builder" forbids extensions ("allowExtensionOperations: false"), and run commands with them. Allow them, or deprovision the guest by other means and set "generalize: mark".',
+    ],
+    [
       'a running VM for a specialized image',
       'crash-consistent',
       { inputs: specialized },
@@ -153,7 +183,7 @@ describe('a rule refuses', () => {
       'a generalized VM for a specialized image',
       'generalized-but-specialized-asked',
       { inputs: specialized, vm: { isGeneralized: true, powerState: 'stopped' } },
-      'VM "builder" is marked generalized: it gives no specialized image. Set "generalize: mark".',
+      'VM "builder" is marked generalized: it gives no specialized image. Leave "generalize" out, or set "generalize: mark".',
     ],
     [
       'an ephemeral OS disk',
@@ -454,7 +484,7 @@ describe('a rule refuses', () => {
       'extensions on a VM for a pool',
       'batch-extensions',
       forBatch({}, { vm: { extensions: ['A', 'B'] } }),
-      'VM "builder" has extensions (A and B): Batch wants images without any. Remove them before the capture, or leave "batch-account" out if the VHDs are for something else.',
+      'VM "builder" has extensions (A and B): Batch wants images without any. Remove them before the capture, or set "remove-extensions: true", or leave "batch-account" out if the VHDs are for something else.',
     ],
     [
       'an account whose blobs cannot be changed',
@@ -499,7 +529,13 @@ describe('a rule warns of', () => {
       'extensions',
       'extensions',
       { vm: { extensions: ['A', 'B'] } },
-      'VM "builder" has extensions (A and B): Batch wants images without any. Remove them before the capture.',
+      'VM "builder" has extensions (A and B): Batch wants images without any. Remove them before the capture, or set "remove-extensions: true".',
+    ],
+    [
+      'what extensions leave that are removed',
+      'extension-files',
+      { inputs: { removeExtensions: true }, vm: { extensions: ['A', 'B'] } },
+      'The extensions of VM "builder" (A and B) are removed before the capture. What they installed in the guest stays in the image.',
     ],
     [
       'a purchase plan',
@@ -611,6 +647,21 @@ describe('nothing is found of', () => {
     ['a VM whose last operation failed', { vm: { provisioningState: 'Failed' } }],
     ['a running VM that is kept as it runs', { inputs: { ...specialized, sourcePower: 'keep' } }],
     ['a running VM that is started again', { inputs: { ...specialized, sourcePower: 'restart' } }],
+    [
+      'a protected VM that is not generalized',
+      {
+        inputs: { generalize: 'none', sourcePower: 'keep' },
+        vm: { tags: { 'vm-to-vhd': 'protected' } },
+      },
+    ],
+    ['a VM with another tag', { vm: { tags: { 'vm-to-vhd': 'yes' } } }],
+    [
+      'a stopped VM that is generalized already',
+      {
+        inputs: { generalize: 'deprovision' },
+        vm: { powerState: 'stopped', agent: 'unknown', isGeneralized: true },
+      },
+    ],
     [
       'a stopped VM for a specialized image',
       { inputs: specialized, vm: { powerState: 'stopped' } },

@@ -107,6 +107,29 @@ describe('good inputs', () => {
       custom,
     ],
     [
+      'a guest that is deprovisioned',
+      { ...least, generalize: '', source: 'vm' },
+      {
+        generalize: 'deprovision',
+        source: 'vm',
+        deprovisionUser: true,
+        deprovisionTimeoutInMinutes: 15,
+        removeExtensions: false,
+      },
+    ],
+    [
+      'a guest whose user stays, with time, and without extensions',
+      {
+        ...least,
+        generalize: 'deprovision',
+        source: 'vm',
+        'deprovision-user': 'false',
+        'deprovision-timeout': '40',
+        'remove-extensions': 'true',
+      },
+      { deprovisionUser: false, deprovisionTimeoutInMinutes: 40, removeExtensions: true },
+    ],
+    [
       'a VM that is kept running',
       { ...none, 'source-power': 'keep' },
       { sourcePower: 'keep', generalize: 'none' },
@@ -264,7 +287,16 @@ describe('bad inputs', () => {
     ['source-power', 'off', 'must be "deallocate" or "keep" or "restart"'],
     ['source-power', 'keep', powerRule],
     ['source-power', 'restart', powerRule],
-    ['generalize', 'yes', 'must be "mark" or "none"'],
+    ['generalize', 'yes', 'must be "deprovision" or "mark" or "none"'],
+    ['deprovision-user', 'perhaps', 'must be "true" or "false"'],
+    ['deprovision-timeout', '0', 'must be a whole number from 1 to 240 (minutes)'],
+    ['deprovision-timeout', '241', 'must be a whole number from 1 to 240 (minutes)'],
+    [
+      'remove-extensions',
+      'true',
+      'must be "false" with "generalize: none", since the VM is used again afterwards',
+      { ...least, generalize: 'none' },
+    ],
     ['data-disks', '64', lunRule],
     ['data-disks', '-1', lunRule],
     ['data-disks', 'lun1', lunRule],
@@ -356,9 +388,9 @@ describe('bad inputs', () => {
       'Input "storage-accounts" is needed: one or more names or resource IDs, got nothing.',
     ],
     [
-      'no word on generalizing',
+      'no word on what is deprovisioned',
       { generalize: '' },
-      'Input "generalize" must be "mark" or "none", got nothing.',
+      'Input "source" is needed with "generalize: deprovision": "vm" deprovisions the VM itself, which never starts again, got nothing.',
     ],
     [
       'a client ID without a tenant',
@@ -391,7 +423,7 @@ describe('bad inputs', () => {
     expect(message).toMatch(/^10 problems with the inputs: /);
     expect(message).toContain('Input "client-id" must be a GUID, got "x".');
     expect(message).toContain('Input "tenant-id" is needed with "client-id", got nothing.');
-    expect(message).toContain('Input "generalize" must be "mark" or "none", got nothing.');
+    expect(message).toContain('Input "source" is needed with "generalize: deprovision"');
     expect(message).toContain('Input "vm-name" is needed, or "vm-id", got nothing.');
     expect(message).toContain('Input "storage-accounts" is needed');
     expect(message).toContain(`Input "container" ${containerRule}, got "X".`);
@@ -427,7 +459,7 @@ describe('action.yml', () => {
 
   test('what it calls required cannot be left out', () => {
     const required = Object.keys(inputs).filter((name) => inputs[name]?.required === true);
-    expect(required).toEqual(['generalize', 'storage-accounts']);
+    expect(required).toEqual(['storage-accounts']);
     for (const name of required) {
       expect(problemOf({ ...least, [name]: '' })).toMatch(
         new RegExp(`^Input "${name}" .* got nothing`),

@@ -114,7 +114,10 @@ describe('the layout', () => {
 });
 
 describe('the power plan', () => {
-  const off = { powerOff: false, deallocate: false, generalize: false, restart: false };
+  const off = {
+    ...{ removeExtensions: false, deprovision: false },
+    ...{ powerOff: false, deallocate: false, generalize: false, restart: false },
+  };
   const specialized = { generalize: 'none' } as const;
   test.each([
     ['running', {}, { ...off, powerOff: true, deallocate: true, generalize: true }],
@@ -133,6 +136,16 @@ describe('the power plan', () => {
     ['deallocated', { ...specialized, sourcePower: 'restart' }, off],
   ] as const)('of a VM that is %s, with %j', (powerState, inputs, expected) => {
     expect(planPower(inputsOf(inputs), vmOf({ powerState }))).toEqual(expected);
+  });
+
+  test('deprovisions the guest before it is stopped, and removes the extensions that are there', () => {
+    const inputs = inputsOf({ generalize: 'deprovision', removeExtensions: true });
+    const all = { ...off, deprovision: true, powerOff: true, deallocate: true, generalize: true };
+    expect(planPower(inputs, vmOf())).toEqual(all);
+    expect(planPower(inputs, vmOf({ extensions: ['A'] }))).toEqual({
+      ...all,
+      removeExtensions: true,
+    });
   });
 
   test('leaves a generalized VM alone', () => {

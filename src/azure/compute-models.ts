@@ -31,6 +31,10 @@ export function vmFromModel(vm: sdk.VirtualMachine): VirtualMachine {
     powerState: powerStates.find((state) => state === power) ?? 'unknown',
     isGeneralized: codes.includes('osstate/generalized'),
     provisioningState: vm.provisioningState ?? 'unknown',
+    agent: agentOf(vm.instanceView?.vmAgent?.statuses),
+    allowsExtensions: vm.osProfile?.allowExtensionOperations !== false,
+    adminUser: vm.osProfile?.adminUsername,
+    tags: vm.tags ?? {},
     securityType: securityTypeOf(vm.securityProfile?.securityType),
     hyperVGeneration: generationOf(vm.instanceView?.hyperVGeneration),
     plan: planOf(vm.plan),
@@ -107,6 +111,12 @@ function exportLimitsOf(disk: sdk.Disk): readonly string[] {
       ? ['dataAccessAuthMode AzureActiveDirectory']
       : []),
   ];
+}
+
+function agentOf(statuses: sdk.InstanceViewStatus[] | undefined): VirtualMachine['agent'] {
+  const status = statuses?.[0];
+  if (status === undefined) return 'unknown';
+  return status.displayStatus === 'Ready' ? 'ready' : 'notReady';
 }
 
 function securityTypeOf(type: string | undefined): VirtualMachine['securityType'] {

@@ -8,6 +8,7 @@ import { findCloud, type Cloud } from './clouds.ts';
 import { createComputeClients } from './compute-clients.ts';
 import { createCompute, type Compute } from './compute.ts';
 import { createCredential, shareTokens, signIn, type MintAssertion } from './credential.ts';
+import { createGuestCommands, type GuestCommands } from './guest-commands.ts';
 import { createHttpClient } from './http-client.ts';
 import { locksAt } from './locks.ts';
 import { createPages, PIECE_TIMEOUT_MS, type Pages } from './pages.ts';
@@ -19,6 +20,7 @@ import type { BlobCalls } from './storage-http-client.ts';
 export interface Azure {
   readonly cloud: Cloud;
   readonly compute: Compute;
+  readonly guests: GuestCommands;
   readonly blobs: Blobs;
   readonly pages: Pages;
   /** Requests to the blob service so far. */
@@ -49,9 +51,11 @@ export async function openAzure(
   );
   await signIn(credential, inputs.identity, cloud.resourceManagerScope, signal);
   const resourceManager = createResourceManager(credential, cloud);
+  const clients = createComputeClients(credential, cloud, httpClient);
   return {
     cloud,
-    compute: createCompute(createComputeClients(credential, cloud, httpClient)),
+    compute: createCompute(clients),
+    guests: createGuestCommands(clients, httpClient),
     blobs: createBlobs(credential, httpClient, blobCalls),
     pages: createPages(credential, { httpClient, pieceClient }, blobCalls),
     blobCalls,

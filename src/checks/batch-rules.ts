@@ -1,6 +1,6 @@
 import { listOf } from '../errors.ts';
 import type { BatchAccount } from '../facts.ts';
-import { countReplicas, nodesPerVhd } from '../plan.ts';
+import { countReplicas, nodesPerVhd, planPower } from '../plan.ts';
 import { requireResourceId } from '../resource-id.ts';
 import { notFound } from './lookups.ts';
 import type { Facts, Rule } from './rule.ts';
@@ -84,9 +84,12 @@ export const batchRules: readonly Rule[] = [
     level: 'refusal',
     source: `${batch}/batch-sig-images`,
     look: ({ vm, inputs }) =>
-      vm !== undefined && vm.extensions.length > 0 && inputs.batchAccount !== undefined
+      vm !== undefined &&
+      vm.extensions.length > 0 &&
+      inputs.batchAccount !== undefined &&
+      !planPower(inputs, vm).removeExtensions
         ? [
-            `VM "${vm.name}" has extensions (${listOf(vm.extensions)}): Batch wants images without any. Remove them before the capture, ${otherwise}.`,
+            `VM "${vm.name}" has extensions (${listOf(vm.extensions)}): Batch wants images without any. Remove them before the capture, or set "remove-extensions: true", ${otherwise}.`,
           ]
         : [],
   },

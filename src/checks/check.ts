@@ -3,6 +3,7 @@ import { foundAccounts, foundDisks, type Survey } from '../survey.ts';
 import { accountRules } from './account-rules.ts';
 import { batchRules } from './batch-rules.ts';
 import { diskRules } from './disk-rules.ts';
+import { guestRules } from './guest-rules.ts';
 import { lockRules } from './lock-rules.ts';
 import { nameRules } from './name-rules.ts';
 import { permissionRules } from './permission-rules.ts';
@@ -19,6 +20,7 @@ export interface Finding {
 /** Every rule of the platform, of Batch and of this action. */
 export const rules: readonly Rule[] = [
   ...vmRules,
+  ...guestRules,
   ...diskRules,
   ...accountRules,
   ...batchRules,

@@ -1,4 +1,5 @@
 import { listOf } from '../errors.ts';
+import { planPower } from '../plan.ts';
 import { notFound } from './lookups.ts';
 import type { Rule } from './rule.ts';
 
@@ -58,7 +59,7 @@ export const vmRules: readonly Rule[] = [
     look: ({ vm, inputs }) =>
       vm?.isGeneralized === true && inputs.generalize === 'none'
         ? [
-            `VM "${vm.name}" is marked generalized: it gives no specialized image. Set "generalize: mark".`,
+            `VM "${vm.name}" is marked generalized: it gives no specialized image. Leave "generalize" out, or set "generalize: mark".`,
           ]
         : [],
   },
@@ -89,9 +90,12 @@ export const vmRules: readonly Rule[] = [
     level: 'warning',
     source: 'https://learn.microsoft.com/azure/batch/batch-sig-images',
     look: ({ vm, inputs }) =>
-      vm !== undefined && vm.extensions.length > 0 && inputs.batchAccount === undefined
+      vm !== undefined &&
+      vm.extensions.length > 0 &&
+      inputs.batchAccount === undefined &&
+      !planPower(inputs, vm).removeExtensions
         ? [
-            `VM "${vm.name}" has extensions (${listOf(vm.extensions)}): Batch wants images without any. Remove them before the capture.`,
+            `VM "${vm.name}" has extensions (${listOf(vm.extensions)}): Batch wants images without any. Remove them before the capture, or set "remove-extensions: true".`,
           ]
         : [],
   },

@@ -8,6 +8,8 @@ export function renderPlan(plan: Plan): readonly string[] {
   const { vm, power, expected } = plan;
   if (plan.isDone) return [`Plan for VM "${vm.name}": every VHD is there already.`];
   const steps = [
+    ...(power.removeExtensions ? [`remove its extensions (${listOf(vm.extensions)})`] : []),
+    ...(power.deprovision ? [`deprovision its guest (${guestOf(plan)})`] : []),
     ...(power.powerOff ? ['stop it'] : []),
     ...(power.deallocate ? ['deallocate it'] : []),
     ...(power.generalize ? ['mark it generalized (it can never start again)'] : []),
@@ -25,6 +27,12 @@ export function renderPlan(plan: Plan): readonly string[] {
     `${formatCount(expected.changes, 'change')} by the resource manager and ${expected.copies} copies; at most ${formatBytes(expected.bytes)} to copy, at least ${formatSeconds(expected.seconds)} when every page holds data; the SAS live for ${formatSeconds(plan.sasDurationInSeconds)}.`,
     costsOf(plan),
   ];
+}
+
+function guestOf({ vm, guest }: Plan): string {
+  const minutes = `within ${formatSeconds(guest.timeoutSeconds)}`;
+  if (vm.osType === 'Windows') return `Sysprep, ${minutes}`;
+  return `waagent${guest.deprovisionUser ? '+user' : ', users stay'}, ${minutes}`;
 }
 
 /** Of several snapshots of a disk only the first outlives the run. */

@@ -1,0 +1,81 @@
+import { listOf } from '../errors.ts';
+import { PROTECTED_TAGS } from '../marks.ts';
+import { planPower } from '../plan.ts';
+import type { Facts, Rule } from './rule.ts';
+
+const compute = 'https://learn.microsoft.com/azure/virtual-machines';
+
+/** Rules on what is done inside the VM, and on what cannot be undone. */
+export const guestRules: readonly Rule[] = [
+  {
+    id: 'protected',
+    level: 'refusal',
+    source: 'https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources',
+    look: ({ inputs, vm }) => {
+      const tag = Object.entries(vm?.tags ?? {}).find(
+        ([name, value]) =>
+          PROTECTED_TAGS.includes(name.toLowerCase()) && value.toLowerCase() === 'protected',
+      );
+      if (vm === undefined || tag === undefined || !planPower(inputs, vm).generalize) return [];
+      return [
+        `VM "${vm.name}" carries the tag "${tag[0]}: ${tag[1]}", and generalizing is one-way. Remove the tag if that is what you want.`,
+      ];
+    },
+  },
+  {
+    id: 'guest-running',
+    level: 'refusal',
+    source: `${compute}/run-command-overview`,
+    look: (facts) =>
+      worksInside(facts) && facts.vm?.powerState !== 'running'
+        ? [
+            `VM "${facts.vm?.name ?? ''}" is ${facts.vm?.powerState ?? ''}: ${workOf(facts)} takes a running VM. Start it; if its guest was deprovisioned before, also by a run that failed later, set "generalize: mark".`,
+          ]
+        : [],
+  },
+  {
+    id: 'guest-agent',
+    level: 'refusal',
+    source: `${compute}/extensions/agent-linux`,
+    look: (facts) => {
+      const { vm } = facts;
+      if (!worksInside(facts) || vm?.powerState !== 'running' || vm.agent === 'ready') return [];
+      const agent = vm.agent === 'notReady' ? 'is not ready' : 'does not report';
+      return [
+        `The VM agent of VM "${vm.name}" ${agent}, and ${workOf(facts)} goes through it. Repair or start it and run again, or deprovision the guest by other means and set "generalize: mark".`,
+      ];
+    },
+  },
+  {
+    id: 'extension-operations',
+    level: 'refusal',
+    source: `${compute}/extensions/features-linux`,
+    look: (facts) =>
+      worksInside(facts) && facts.vm?.allowsExtensions === false
+        ? [
+            `VM "${facts.vm.name}" forbids extensions ("allowExtensionOperations: false"), and run commands with them. Allow them, or deprovision the guest by other means and set "generalize: mark".`,
+          ]
+        : [],
+  },
+  {
+    id: 'extension-files',
+    level: 'warning',
+    source: 'https://learn.microsoft.com/azure/batch/batch-sig-images',
+    look: ({ inputs, vm }) =>
+      vm !== undefined && planPower(inputs, vm).removeExtensions
+        ? [
+            `The extensions of VM "${vm.name}" (${listOf(vm.extensions)}) are removed before the capture. What they installed in the guest stays in the image.`,
+          ]
+        : [],
+  },
+];
+
+function worksInside({ inputs, vm }: Facts): boolean {
+  if (vm === undefined) return false;
+  const { deprovision, removeExtensions } = planPower(inputs, vm);
+  return deprovision || removeExtensions;
+}
+
+function workOf({ inputs }: Facts): string {
+  return inputs.generalize === 'deprovision' ? 'deprovisioning the guest' : 'removing extensions';
+}

@@ -1,0 +1,187 @@
+import { ActionError, reasonOf } from '../errors.ts';
+import type { PowerState } from '../facts.ts';
+import { runInGuest, type GuestRig, type GuestVm } from './guest-command.ts';
+import { refusedGuest, type StartedOrder } from './guest-order.ts';
+import { linuxReportScript, linuxStartScript, readLinuxReport, type LinuxReport } from './linux.ts';
+
+/** How long the agent has to tell Azure that the start script ended. */
+const DELAY_SECONDS = 20;
+/** Run Command may come late; a script that comes later still does nothing. */
+const START_WITHIN_MS = 15 * 60_000;
+const LOOK_MS = 5_000;
+/** How often the serial console is read, and the guest is asked when its agent answers. */
+const SERIAL_MS = 30_000;
+const ASK_MS = 60_000;
+/** For the end of the guest's own watchdog, its report and the return of its agent. */
+const GRACE_MS = 3 * 60_000;
+
+/** Starts the deprovisioning, which outlives the agent, and waits until the guest is off. */
+export async function deprovisionLinux(
+  vm: GuestVm,
+  order: StartedOrder,
+  rig: GuestRig,
+): Promise<void> {
+  const { clock, log } = rig;
+  const marker = rig.newMarker();
+  const notAfter = clock.now() + START_WITHIN_MS;
+  const script = linuxStartScript({
+    ...order,
+    marker,
+    adminUser: vm.adminUser,
+    delaySeconds: DELAY_SECONDS,
+    notAfter: new Date(notAfter),
+  });
+  order.started();
+  const report = readLinuxReport(await runInGuest(vm, script, notAfter, rig), marker);
+  tell(vm, report, rig);
+  if (report.end?.kind === 'refused') {
+    throw refusedGuest(vm, `VM "${vm.name}" cannot be deprovisioned: ${report.end.detail}.`);
+  }
+  if (report.end === undefined) {
+    log.warn(`VM "${vm.name}" did not tell whether its deprovisioning has started: watching it.`);
+  }
+  await new LinuxWatch(vm, marker, order.timeoutSeconds, rig).untilOff();
+}
+
+/** What was found in the guest, for the log; what the user should know of the image as warnings. */
+function tell(vm: GuestVm, { facts, notes }: LinuxReport, { log }: GuestRig): void {
+  const found = [...facts].map(([name, value]) => `${name} ${value}`);
+  if (found.length > 0) log.info(`The guest of VM "${vm.name}": ${found.join(', ')}.`);
+  for (const { text } of notes) log.warn(`The guest of VM "${vm.name}": ${text}.`);
+}
+
+/** Sees how the deprovisioning ends: by the power state, by the serial console, and by what the guest answers. */
+class LinuxWatch {
+  readonly #vm: GuestVm;
+  readonly #marker: string;
+  readonly #rig: GuestRig;
+  readonly #timeoutSeconds: number;
+  readonly #startedAt: number;
+  #askAfter: number;
+  #serialAfter: number;
+  #serial: string | undefined = '';
+  #wasAway = false;
+
+  constructor(vm: GuestVm, marker: string, timeoutSeconds: number, rig: GuestRig) {
+    this.#vm = vm;
+    this.#marker = marker;
+    this.#rig = rig;
+    this.#timeoutSeconds = timeoutSeconds;
+    this.#startedAt = rig.clock.now();
+    this.#serialAfter = this.#startedAt + SERIAL_MS;
+    this.#askAfter = this.#startedAt + DELAY_SECONDS * 1000 + ASK_MS;
+  }
+
+  /** Throws when it failed, was lost or took too long. */
+  async untilOff(): Promise<void> {
+    const { clock, signal } = this.#rig;
+    const lastMoment = this.#startedAt + (DELAY_SECONDS + this.#timeoutSeconds) * 1000 + GRACE_MS;
+    for (;;) {
+      await clock.sleep(LOOK_MS, signal);
+      const { powerState, agent } = await this.#look();
+      if (powerState === 'stopped' || powerState === 'deallocated') return this.#confirm();
+      const isReady = agent === 'ready';
+      if (!isReady) this.#wasAway = true;
+      const now = clock.now();
+      if (now >= this.#serialAfter) this.#judge(await this.#readSerial());
+      if (isReady && (this.#wasAway || now >= this.#askAfter)) this.#judge(await this.#ask());
+      if (now >= lastMoment) throw await this.#late();
+    }
+  }
+
+  async #look(): Promise<{ powerState: PowerState; agent: string }> {
+    const { compute, signal } = this.#rig;
+    const seen = await compute.getVm(this.#vm.id, signal);
+    if (seen !== undefined) return seen;
+    throw new ActionError(
+      'azure',
+      `VM "${this.#vm.name}" was deleted while its guest was deprovisioned.`,
+    );
+  }
+
+  /** Only success powers the guest off. Where the serial console can be read, it must not tell of anything else. */
+  async #confirm(): Promise<void> {
+    this.#judge(await this.#readSerial());
+    const { steps } = readLinuxReport(this.#serial ?? '', this.#marker);
+    for (const { name, outcome, detail } of steps) {
+      this.#rig.log.info(`  ${name}: ${outcome}${detail === '' ? '' : ` (${detail})`}`);
+    }
+  }
+
+  /** Once Azure has refused it, it is not asked for again. */
+  async #readSerial(): Promise<LinuxReport | undefined> {
+    const { guests, clock, log, signal } = this.#rig;
+    if (this.#serial === undefined) return undefined;
+    this.#serialAfter = clock.now() + SERIAL_MS;
+    try {
+      this.#serial = await guests.serialLog(this.#vm.id, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.debug(`The serial console could not be read: ${reasonOf(error)}`);
+    }
+    return this.#serial === undefined ? undefined : readLinuxReport(this.#serial, this.#marker);
+  }
+
+  /** A guest that goes down in between does not answer, which tells nothing. */
+  async #ask(): Promise<LinuxReport | undefined> {
+    const { clock, log, signal } = this.#rig;
+    const script = linuxReportScript({ marker: this.#marker });
+    try {
+      return readLinuxReport(
+        await runInGuest(this.#vm, script, clock.now(), this.#rig),
+        this.#marker,
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      log.debug(reasonOf(error));
+      return undefined;
+    } finally {
+      this.#wasAway = false;
+      this.#askAfter = clock.now() + ASK_MS;
+    }
+  }
+
+  #judge(report: LinuxReport | undefined): void {
+    const { name } = this.#vm;
+    if (report?.end?.kind === 'failed') {
+      this.#show(report);
+      throw new ActionError(
+        'azure',
+        `The guest of VM "${name}" could not be deprovisioned: ${report.end.detail}. See the guest's log above; the VM still runs.`,
+      );
+    }
+    if (report?.end?.kind === 'lost') {
+      throw new ActionError(
+        'azure',
+        `The guest of VM "${name}" was restarted while it was deprovisioned, and may be half deprovisioned. Find out who restarts it, then run again.`,
+      );
+    }
+  }
+
+  async #late(): Promise<ActionError> {
+    const serial = await this.#readSerial();
+    if (serial !== undefined && serial.steps.length > 0) this.#show(serial);
+    else this.#showConsole();
+    const minutes = Math.ceil(this.#timeoutSeconds / 60);
+    return new ActionError(
+      'azure',
+      `The guest of VM "${this.#vm.name}" has not powered off within ${minutes} minutes and does not tell why; it may be half deprovisioned. Look at its serial console, or give it longer with "deprovision-timeout".`,
+    );
+  }
+
+  #show({ steps, log: lines }: LinuxReport): void {
+    const { log } = this.#rig;
+    log.info(`What the guest of VM "${this.#vm.name}" told:`);
+    for (const { name, outcome, detail } of steps) log.info(`  ${name}: ${outcome} ${detail}`);
+    for (const line of lines) log.info(`  | ${line}`);
+  }
+
+  #showConsole(): void {
+    const lines = (this.#serial ?? '').trimEnd().split(/\r?\n/).slice(-CONSOLE_LINES);
+    if (lines.join('') === '') return;
+    this.#rig.log.info(`The end of the serial console of VM "${this.#vm.name}":`);
+    for (const line of lines) this.#rig.log.info(`  | ${line}`);
+  }
+}
+
+const CONSOLE_LINES = 20;
