@@ -48,7 +48,12 @@ interface Run {
 
 /** Starts a command as a shell does, in a process group of its own. */
 function spawnGroup(file: string, args: readonly string[], cwd: string): ChildProcess {
-  const child = spawn(file, args, { cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(file, args, {
+    cwd,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: folder },
+  });
   started.push(child);
   return child;
 }
@@ -219,14 +224,13 @@ describe('one clear line is said of', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    const before = await ownFolders();
     const options = ['--scenario', scenarioFile, '--env-file', envFile, '--port', String(port)];
     expect(await runToEnd(options)).toEqual({
       code: 1,
       stderr: `local-azure: port ${port} is taken; name another with --port, or none for one that is free\n`,
     });
     server.close();
-    expect((await ownFolders()).filter((name) => !before.includes(name))).toEqual([]);
+    expect(await ownFolders()).toEqual([]);
     expect(existsSync(envFile)).toBe(false);
   });
 
@@ -325,5 +329,5 @@ test('a wrong scenario is refused with every problem and its path', async () => 
 
 /** The folders of local Azures that run at the moment, or were killed. */
 async function ownFolders(): Promise<readonly string[]> {
-  return (await readdir(tmpdir())).filter((name) => /^local-azure-\d+-/.test(name));
+  return (await readdir(folder)).filter((name) => /^local-azure-\d+-/.test(name));
 }

@@ -73,9 +73,14 @@ export function endCopy(copy: Copy, status: CopyStatus, description?: string): v
   if (status === 'success') copy.doneBytes = copy.totalBytes;
 }
 
-/** The state that a status read shows, as header values by their names after `x-ms-copy-`. */
-export function readStatus(copy: Copy): Readonly<Record<string, string>> {
-  const pending = isPending(copy);
+/**
+ * The state that a status read shows, as header values by their names after `x-ms-copy-`. A copy that ended while the
+ * rest was read is still shown as pending.
+ */
+export function readStatus(
+  copy: Copy,
+  pending = isPending(copy),
+): Readonly<Record<string, string>> {
   const doneBytes = copy.wasRead ? copy.doneBytes : halfOf(copy.totalBytes);
   if (!copy.wasRead) {
     copy.wasRead = true;

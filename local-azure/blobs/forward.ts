@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { versionOf, type BlobCall } from './call.ts';
-import { isPending, readStatus } from './copies.ts';
+import { isPending, readStatus, type Copy } from './copies.ts';
 import { serviceHeaders } from './answer.ts';
 import { showImmutability } from './immutability.ts';
 import { Refusal } from './problems.ts';
@@ -19,11 +19,12 @@ const notReturned = new Set([...hopByHop, 'server', 'date', 'x-powered-by', 'x-m
  * `onDone` runs once the store has done it and before the client knows.
  */
 export async function forward(call: BlobCall, onDone?: () => void): Promise<void> {
+  const wasPending = isPending(shownCopy(call));
   const answer = await sendToStore(call);
   onDone?.();
   call.response.writeHead(answer.statusCode ?? 500, {
     ...returnHeaders(call, answer),
-    ...showCopy(call),
+    ...showCopy(shownCopy(call), wasPending),
     ...showImmutability(call),
   });
   await pipeline(answer, call.response);
@@ -59,16 +60,21 @@ export function returnHeaders({ request }: BlobCall, answer: IncomingMessage): O
   return { ...headers, ...serviceHeaders(request, versionOf(request)) };
 }
 
-/** What a read of a blob tells of the last copy onto it, which is the gateway's own. */
-function showCopy({ azurite, operation, path }: BlobCall): OutgoingHttpHeaders {
-  const copy = operation.kind === 'read-blob' ? azurite.copies.get(path) : undefined;
-  if (copy === undefined || operation.query.has('snapshot') || operation.query.has('comp')) {
-    return {};
-  }
-  const tag = isPending(copy)
+/** The last copy onto a blob, which is the gateway's own to tell, where a call reads the blob. */
+function shownCopy({ azurite, operation, path }: BlobCall): Copy | undefined {
+  if (operation.kind !== 'read-blob') return undefined;
+  const isPlain = !operation.query.has('snapshot') && !operation.query.has('comp');
+  return isPlain ? azurite.copies.get(path) : undefined;
+}
+
+/** What it tells. The answer of the store is from before the end of a copy that was pending when it was asked for. */
+function showCopy(copy: Copy | undefined, wasPending: boolean): OutgoingHttpHeaders {
+  if (copy === undefined) return {};
+  const pending = wasPending || isPending(copy);
+  const tag = pending
     ? { etag: copy.startTag.etag, 'last-modified': copy.startTag.lastModified }
     : {};
-  const status = Object.entries(readStatus(copy));
+  const status = Object.entries(readStatus(copy, pending));
   return {
     ...tag,
     ...Object.fromEntries(status.map(([key, value]) => [`x-ms-copy-${key}`, value])),
