@@ -5,7 +5,7 @@ export interface BlobNameParts {
   /** `os`, or `lun0` and so on. */
   readonly disk: string;
   /** From 1. */
-  readonly replica: number;
+  readonly replica: number | string;
   readonly account: string;
 }
 

@@ -15,11 +15,12 @@ import { GENERALIZED_TAG, KEPT_TAG } from './marks.ts';
 import type { DiskKey, Plan, PlannedDisk } from './plan.ts';
 import type { Clock, Log } from './ports.ts';
 import { requireResourceId } from './resource-id.ts';
+import { RunLocks } from './run-locks.ts';
 import type { Timeline } from './timeline.ts';
 
 /** What the sequence works with. */
 export interface Rig {
-  readonly azure: Pick<Azure, 'compute' | 'guests' | 'blobs' | 'pages' | 'blobCalls'>;
+  readonly azure: Pick<Azure, 'compute' | 'guests' | 'blobs' | 'pages' | 'lockBlobs' | 'blobCalls'>;
   readonly leases: Leases;
   readonly log: Log;
   readonly clock: Clock;
@@ -53,15 +54,25 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
     return;
   }
   const { leases, timeline, signal } = rig;
+  using locks = new RunLocks(plan, rig);
   await using _ = leases;
-  await using source = new SourceVm(plan, rig);
+  await using source = new SourceVm(plan, rig, locks);
+  if (plan.newContainers.length > 0) {
+    await timeline.phase('Create containers', () => createContainers(plan, rig));
+  }
+  await timeline.phase('Lock', async () => {
+    await locks.take();
+    await source.requireUnchanged();
+  });
   if (plan.leftovers.length > 0) {
     await timeline.phase('Remove what an earlier attempt left', () => removeLeftovers(plan, rig));
   }
-  await timeline.phase('Create containers', () => createContainers(plan, rig));
-  await prepareGuest(plan, rig);
+  await prepareGuest(plan, locks, rig);
   if (plan.power.powerOff) await timeline.phase('Stop the VM', () => source.stop());
-  const snapshots = await timeline.phase('Take snapshots', () => takeSnapshots(plan, source, rig));
+  const snapshots = await timeline.phase('Take snapshots', async () => {
+    await locks.require('take the snapshots');
+    return takeSnapshots(plan, source, rig);
+  });
   captured.snapshots.push(...snapshots);
   await timeline.phase('Copy', () =>
     together(
@@ -89,6 +100,8 @@ function isComplete({ outcomes }: Capture): boolean {
   return outcomes.every(({ kind }) => kind !== 'failed');
 }
 
+const ofCopies: readonly Lease['kind'][] = ['blob', 'grant', 'snapshot'];
+
 /** When everything is copied, nothing that was read from is needed any more, however long the VM still takes. */
 async function closeSources(
   plan: Plan,
@@ -97,7 +110,7 @@ async function closeSources(
 ): Promise<void> {
   const kept = new Set<Lease>(plan.keepSnapshots ? snapshots.map(({ lease }) => lease) : []);
   await timeline.aside('Close the snapshots', () =>
-    leases.closeAll((lease) => lease.kind !== 'stopped-vm' && !kept.has(lease)),
+    leases.closeAll((lease) => ofCopies.includes(lease.kind) && !kept.has(lease)),
   );
 }
 
@@ -149,8 +162,9 @@ async function createContainers(plan: Plan, { azure, log, signal }: Rig): Promis
 }
 
 /** What is done while the VM still runs. */
-async function prepareGuest({ vm, power, guest }: Plan, rig: Rig): Promise<void> {
-  const { azure, timeline, log, signal } = rig;
+async function prepareGuest({ vm, power, guest }: Plan, locks: RunLocks, rig: Rig): Promise<void> {
+  const { azure, timeline, log } = rig;
+  if (power.removeExtensions || power.deprovision) await locks.require('change the guest');
   if (power.removeExtensions) {
     await timeline.phase('Remove extensions', async () => {
       // The agent of a VM works on one at a time.
@@ -161,7 +175,6 @@ async function prepareGuest({ vm, power, guest }: Plan, rig: Rig): Promise<void>
   log.info(
     `Point of no return: VM "${vm.name}" (${vm.vmId ?? vm.id}) is deprovisioned now and marked generalized later. It never starts again.`,
   );
-  signal.throwIfAborted();
   await timeline.phase('Deprovision the guest', () => deprovision(vm, guest, { ...rig, ...azure }));
 }
 
@@ -336,13 +349,29 @@ async function adoptBlobs(
 class SourceVm implements AsyncDisposable {
   readonly #plan: Plan;
   readonly #rig: Rig;
+  readonly #locks: RunLocks;
   #stopped: Lease | undefined;
   #deallocation: Promise<void> | undefined;
   #isBilled = false;
 
-  constructor(plan: Plan, rig: Rig) {
+  constructor(plan: Plan, rig: Rig, locks: RunLocks) {
     this.#plan = plan;
     this.#rig = rig;
+    this.#locks = locks;
+  }
+
+  /** Once it is locked: a run that had it before may have changed it since it was looked at. */
+  async requireUnchanged(): Promise<void> {
+    const { vm } = this.#plan;
+    const { azure, signal } = this.#rig;
+    const now = await azure.compute.getVm(vm.id, signal).catch((error: unknown) => {
+      throw explain(`Could not look at VM "${vm.name}" again`, error);
+    });
+    if (now?.powerState === vm.powerState && now.isGeneralized === vm.isGeneralized) return;
+    throw new ActionError(
+      'refused',
+      `VM "${vm.name}" has changed since it was looked at (${vm.powerState} then, ${now?.powerState ?? 'gone'} now). Nothing was stopped or copied. See what changes it, and run again.`,
+    );
   }
 
   /** Stops it; one that is to run again afterwards is held by a lease. */
@@ -350,6 +379,7 @@ class SourceVm implements AsyncDisposable {
     const { vm, power } = this.#plan;
     const { azure, leases, signal } = this.#rig;
     const stop = (): Promise<void> => azure.compute.powerOff(vm.id, signal);
+    await this.#locks.require(`stop VM "${vm.name}"`);
     this.#isBilled = power.deallocate;
     await this.#step('stop', 'is stopped', async () => {
       if (!power.restart) return stop();
@@ -363,6 +393,7 @@ class SourceVm implements AsyncDisposable {
     const { azure, signal, timeline } = this.#rig;
     this.#deallocation ??= timeline.aside('Deallocate the VM', () =>
       this.#step('deallocate', 'is deallocated', async () => {
+        await this.#locks.require(`deallocate VM "${this.#plan.vm.name}"`);
         await azure.compute.deallocate(this.#plan.vm.id, signal);
         this.#isBilled = false;
       }),
@@ -390,9 +421,10 @@ class SourceVm implements AsyncDisposable {
         );
       }
       await timeline.aside('Mark the VM generalized', () =>
-        this.#step('generalize', 'is generalized: it cannot be started again', () =>
-          azure.compute.generalize(vm.id, signal),
-        ),
+        this.#step('generalize', 'is generalized: it cannot be started again', async () => {
+          await this.#locks.require(`generalize VM "${vm.name}"`);
+          await azure.compute.generalize(vm.id, signal);
+        }),
       );
     }
   }

@@ -106,6 +106,25 @@ export function judgeBlob(
   return { kind: isSame ? same : 'stale', isComplete, key, etag };
 }
 
+/** The parts of a mark; undefined for what is none. */
+export function readRunMark(
+  mark: string,
+): Pick<Run, 'repository' | 'runId' | 'job' | 'action' | 'attempt'> | undefined {
+  const parts = mark.split('/');
+  const [runId, job, action, attempt] = parts.slice(-4);
+  const repository = parts.slice(0, -4).join('/');
+  if (!repository || !runId || !job || !action || !attempt) return undefined;
+  return { repository, runId, job, action, attempt };
+}
+
+/** Whether a mark is of an earlier attempt of the same step. */
+export function isEarlierMark(mark: string | undefined, run: Run): boolean {
+  const prefix = stepMark(run);
+  return (
+    mark?.startsWith(prefix) === true && Number(mark.slice(prefix.length)) < Number(run.attempt)
+  );
+}
+
 function isEarlier(tags: ListedSnapshot['tags'], run: Run): boolean {
   return (
     tags['vm-to-vhd-owner'] === run.repository &&
@@ -113,13 +132,6 @@ function isEarlier(tags: ListedSnapshot['tags'], run: Run): boolean {
     Number(tags['vm-to-vhd-attempt']) < Number(run.attempt) &&
     tags[KEY_TAG] !== undefined &&
     tags[KEPT_TAG] !== 'true'
-  );
-}
-
-function isEarlierMark(mark: string | undefined, run: Run): boolean {
-  const prefix = stepMark(run);
-  return (
-    mark?.startsWith(prefix) === true && Number(mark.slice(prefix.length)) < Number(run.attempt)
   );
 }
 

@@ -23,11 +23,21 @@ export type Lease =
       /** A finished draft, which is put in the place of this blob; until that is done, it is all there is. */
       readonly swap?: { readonly url: string; readonly etag: string };
     }
+  /** A blob whose lease says that this run works on a VM or on a set of names. */
+  | { readonly kind: 'lock'; readonly url: string; readonly key: string }
   /** A VM that ran before, and is to run again. */
   | { readonly kind: 'stopped-vm'; readonly id: string };
 
-/** Closes a lease in Azure. Done also when there is nothing to close; never touches what the run's key is not on. */
-export type Release = (lease: Lease, signal: AbortSignal) => Promise<void>;
+/** The lease ID of the locks of a run, from its key: who closes a lock needs no more than that. */
+export function lockLeaseId(key: string): string {
+  return `${key.slice(0, 8)}-${key.slice(8)}-4000-8000-${key}`;
+}
+
+/**
+ * Closes a lease in Azure. Done also when there is nothing to close; never touches what the run's key is not on. Says
+ * when Azure has accepted the revoking of a grant, which goes on from then on by itself.
+ */
+export type Release = (lease: Lease, signal: AbortSignal, onSent?: () => void) => Promise<void>;
 
 /** What could not be closed, and the command that would. */
 export interface Leak {
@@ -39,7 +49,7 @@ export interface Leak {
 /** How long the closing of one lease may take, in milliseconds. It runs on a signal of its own: a cancelled run closes too. */
 const RELEASE_TIMEOUT_MS = 5 * 60_000;
 
-/** The leases of a run. Disposal closes what is still held, in the order of its kinds, and never throws. */
+/** The leases of a run. Disposal closes what is still held, in the order that Azure needs, and never throws. */
 export class Leases implements AsyncDisposable {
   readonly #held: Lease[] = [];
   readonly #leaks: Leak[] = [];
@@ -82,7 +92,7 @@ export class Leases implements AsyncDisposable {
   /** Closes one lease now. A failure is kept as a leak. */
   async release(lease: Lease): Promise<void> {
     if (!this.#take(lease)) return;
-    const leak = await closeLease(lease, this.#release, this.#log);
+    const leak = await closeLease(lease, this.#release, { log: this.#log });
     if (leak === undefined) this.#note(lease);
     else this.#leaks.push(leak);
   }
@@ -126,12 +136,16 @@ export class Leases implements AsyncDisposable {
 export async function closeLease(
   lease: Lease,
   release: Release,
-  log: Log,
-  signal?: AbortSignal,
+  {
+    log,
+    signal,
+    onSent,
+  }: { readonly log: Log; readonly signal?: AbortSignal; readonly onSent?: () => void },
 ): Promise<Leak | undefined> {
   const timeout = AbortSignal.timeout(RELEASE_TIMEOUT_MS);
+  const either = signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
   try {
-    await release(lease, signal === undefined ? timeout : AbortSignal.any([timeout, signal]));
+    await release(lease, either, onSent);
     log.debug(`Closed ${nameOf(lease)}.`);
     return undefined;
   } catch (error) {
@@ -144,24 +158,38 @@ export function staysOpen(lease: Lease): boolean {
   return 'stays' in lease;
 }
 
-/** Blobs and grants come off before the snapshots that they read from; a VM is started beside them. */
-const closingOrder: readonly (readonly Lease['kind'][][])[] = [
-  [['blob', 'grant'], ['snapshot']],
-  [['stopped-vm']],
-];
-
-/** Closes leases, as many at once as their kinds allow. */
+/**
+ * Closes leases, as many at once as Azure allows: a snapshot comes after the grants on it, since an active SAS keeps it
+ * from being deleted, and locks come last. In a hurry a snapshot waits only until the revoking is accepted; a deletion
+ * that is refused then is repeated by its release.
+ */
 export async function closeInOrder(
   leases: readonly Lease[],
-  close: (lease: Lease) => Promise<void>,
+  close: (lease: Lease, onSent?: () => void) => Promise<void>,
+  { isHurried = false } = {},
 ): Promise<void> {
-  await Promise.all(
-    closingOrder.map(async (stages) => {
-      for (const kinds of stages) {
-        await Promise.all(leases.filter(({ kind }) => kinds.includes(kind)).map(close));
-      }
-    }),
-  );
+  const locks = leases.filter(({ kind }) => kind === 'lock');
+  const closing = leases
+    .filter(({ kind }) => kind !== 'snapshot' && kind !== 'lock')
+    .map((lease) => {
+      const { promise: sent, resolve } = Promise.withResolvers<undefined>();
+      const onSent = (): void => {
+        resolve(undefined);
+      };
+      const done = close(lease, onSent).finally(onSent);
+      return { lease, free: isHurried ? sent : done, done };
+    });
+  const snapshots = leases
+    .filter((lease) => lease.kind === 'snapshot')
+    .map(async (lease) => {
+      const grants = closing.filter(
+        (one) => one.lease.kind === 'grant' && one.lease.id === lease.id,
+      );
+      await Promise.all(grants.map(({ free }) => free));
+      await close(lease);
+    });
+  await Promise.all([...closing.map(({ done }) => done), ...snapshots]);
+  await Promise.all(locks.map((lock) => close(lock)));
 }
 
 /** One line for a warning. */
@@ -177,6 +205,8 @@ function nameOf(lease: Lease): string {
       return `read access to snapshot "${lease.id}"`;
     case 'blob':
       return `unfinished blob "${lease.url}"`;
+    case 'lock':
+      return `the lock "${lease.url}"`;
     case 'stopped-vm':
       return `the stop of VM "${lease.id}", which ran before`;
   }
@@ -189,6 +219,7 @@ function commandFor(lease: Lease): string {
     case 'grant':
       return `az snapshot revoke-access --ids "${lease.id}"`;
     case 'blob':
+    case 'lock':
       return `az storage blob delete --auth-mode login --blob-url "${lease.url}"`;
     case 'stopped-vm':
       return `az vm start --ids "${lease.id}"`;

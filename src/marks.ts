@@ -7,10 +7,10 @@ export const KEPT_TAG = 'vm-to-vhd-kept';
 /** `true` on snapshots of a VM that is generalized, and so cannot run any more. */
 export const GENERALIZED_TAG = 'vm-to-vhd-generalized';
 export const KEY_METADATA = 'vmtovhd_key';
-/** `copying`, and `complete` only when a VHD is copied and verified. */
+/** `copying`, and `complete` only when a VHD is copied and verified; `lock` for a blob whose lease is a lock. */
 export const STATE_METADATA = 'vmtovhd_state';
 export const DISK_METADATA = 'vmtovhd_disk';
-/** ISO 8601, while it is copied: the end of the SAS that it is copied from. */
+/** ISO 8601, while it is copied: the end of the SAS that it is copied from. On a lock, of its run. */
 export const EXPIRES_METADATA = 'vmtovhd_expires';
 /** Unique ID of the snapshot that it was copied from. */
 export const SNAPSHOT_METADATA = 'vmtovhd_snapshot';

@@ -12,6 +12,7 @@ import { MAX_SAS_DURATION_SECONDS, type CopyMethod, type Inputs, type Verify } f
 import { sidecarUrl } from './copy/sidecar.ts';
 import type { GuestOrder } from './guest/guest-order.ts';
 import type { Lease } from './lease.ts';
+import { planLocks, type PlannedLock } from './lock-names.ts';
 import { EXPIRES_TAG, GENERALIZED_TAG, KEY_TAG, STATE_METADATA } from './marks.ts';
 import { formatResourceId, requireResourceId } from './resource-id.ts';
 
@@ -106,6 +107,8 @@ export interface Plan {
   readonly leftovers: readonly Lease[];
   /** Every blob is there already and `if-exists: skip` takes them as they are: nothing is to do. */
   readonly isDone: boolean;
+  /** Taken before anything else is changed, in this order; none when nothing is to do. */
+  readonly locks: readonly PlannedLock[];
   /** Containers that are made first. */
   readonly newContainers: readonly {
     readonly account: StorageAccount;
@@ -336,6 +339,7 @@ export function makePlan(
     earlier: earlier.reason,
     leftovers: isDone ? [] : planLeftovers(layout, existing, earlier, run),
     isDone,
+    locks: isDone ? [] : planLocks(inputs, vm, layout, run),
     newContainers: isDone ? [] : findNewContainers(disks, containers),
     snapshotSku: inputs.snapshotSku,
     keepSnapshots: inputs.keepSnapshots,

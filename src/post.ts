@@ -41,12 +41,12 @@ export async function runPost(journalPath: string | undefined): Promise<void> {
       await openAzure(signIn, mintAssertion, signal),
       systemClock,
     );
-    const close = async (lease: Lease): Promise<void> => {
-      const leak = await closeLease(lease, release, log, signal);
+    const close = async (lease: Lease, onSent = (): void => undefined): Promise<void> => {
+      const leak = await closeLease(lease, release, { log, signal, onSent });
       if (leak === undefined) journal.close(lease);
       else log.warn(describeLeak(leak));
     };
-    await closeInOrder(open, close);
+    await closeInOrder(open, close, { isHurried: true });
   } catch (error) {
     log.warn(`Could not close what was left open: ${describe(error)}`);
   }

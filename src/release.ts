@@ -1,26 +1,32 @@
 import type { Azure } from './azure/session.ts';
 import { untilFree } from './busy.ts';
-import { ActionError } from './errors.ts';
+import { ActionError, azureFailure } from './errors.ts';
 import type { BlobState } from './facts.ts';
-import type { Lease, Release } from './lease.ts';
+import { lockLeaseId, type Lease, type Release } from './lease.ts';
 import { KEY_METADATA, KEY_TAG, STATE_METADATA } from './marks.ts';
 import type { Clock } from './ports.ts';
 
+const LOCK_TRIES = 3;
+const LOCK_PAUSE_MS = 1_000;
+
 /** Closes leases in Azure. */
 export function createRelease(
-  { compute, blobs }: Pick<Azure, 'compute' | 'blobs'>,
+  { compute, blobs, lockBlobs }: Pick<Azure, 'compute' | 'blobs' | 'lockBlobs'>,
   clock: Clock,
 ): Release {
-  return async (lease, signal) => {
+  return async (lease, signal, onSent) => {
     switch (lease.kind) {
       case 'grant':
-        if (await isOurs(lease, signal)) await compute.revokeAccess(lease.id, signal);
+        if (await isOurs(lease, signal)) await compute.revokeAccess(lease.id, signal, onSent);
         return;
       case 'snapshot':
         if (await isOurs(lease, signal)) await deleteSnapshot(lease.id, signal);
         return;
       case 'blob':
         await removeBlob(lease, signal);
+        return;
+      case 'lock':
+        await removeLock(lease, signal);
         return;
       case 'stopped-vm':
         await startAgain(lease.id, signal);
@@ -79,12 +85,30 @@ export function createRelease(
     );
   }
 
+  /** Its lease may end, or another run may take it over, between the look and the deletion: then it is looked at again. */
+  async function removeLock({ url, key }: LockLease, signal: AbortSignal): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      const blob = await blobs.blobState(url, signal);
+      if (blob?.metadata[KEY_METADATA] !== key) return;
+      const leaseId = blob.isLeased ? lockLeaseId(key) : undefined;
+      try {
+        await lockBlobs.remove({ url, etag: blob.etag, leaseId }, signal);
+        return;
+      } catch (error) {
+        const isChanged = [409, 412].includes(azureFailure(error).status ?? 0);
+        if (!isChanged || tries === LOCK_TRIES) throw error;
+        await clock.sleep(LOCK_PAUSE_MS, signal);
+      }
+    }
+  }
+
   async function startAgain(id: string, signal: AbortSignal): Promise<void> {
     const vm = await compute.getVm(id, signal);
     if (vm !== undefined && vm.powerState !== 'running') await compute.start(id, signal);
   }
 }
 
+type LockLease = Extract<Lease, { kind: 'lock' }>;
 type BlobLease = Extract<Lease, { kind: 'blob' }>;
 
 /**

@@ -111,7 +111,15 @@ export const rights: readonly Right[] = [
     name: `${containers}/write`,
     why: 'Making the container when it is missing.',
   },
-  { ...onBlobs, name: `${containers}/blobs/read`, why: 'Following and verifying the copies.' },
-  { ...onBlobs, name: `${containers}/blobs/write`, why: 'Copying.' },
-  { ...onBlobs, name: `${containers}/blobs/delete`, why: 'Removing what is unfinished.' },
+  {
+    ...onBlobs,
+    name: `${containers}/blobs/read`,
+    why: 'Following and verifying the copies; who holds a lock.',
+  },
+  { ...onBlobs, name: `${containers}/blobs/write`, why: 'Copying; the locks.' },
+  {
+    ...onBlobs,
+    name: `${containers}/blobs/delete`,
+    why: 'Removing what is unfinished, and the locks.',
+  },
 ];

@@ -3,12 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ClientSecretCredential } from '@azure/identity';
+import { BlobClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { useLocalAzure } from '../../local-azure/child.ts';
 import type { FaultRule, Scenario } from '../../local-azure/scenario.ts';
 import { runPhase, type PhaseResult, type Step } from '../../local-runner/run-action.ts';
 import { changesIn, runAction, usualInputs } from '../support/action.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
-import { buildScenario, CLIENT_SECRET, SUBSCRIPTION, TENANT } from '../support/scenario.ts';
+import { buildScenario, CLIENT, CLIENT_SECRET, SUBSCRIPTION, TENANT } from '../support/scenario.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const support = (name: string): string =>
@@ -81,6 +84,7 @@ let azure: LocalAzure;
 
 beforeAll(async () => {
   azure = await startLocalAzure(sceneWithOthers());
+  useLocalAzure(azure);
 });
 
 afterAll(async () => {
@@ -88,17 +92,25 @@ afterAll(async () => {
 });
 
 /** One run that keeps its snapshot, and three that die: one of them has a SAS of a day, one overwrites. */
-beforeEach(async () => {
+async function setTheScene(): Promise<void> {
   await azure.reset(sceneWithOthers());
   const kept = { ...capture, 'blob-name': 'kept-{disk}.vhd', 'keep-snapshots': 'true' };
   expect((await runAction(azure, kept)).main.exitCode).toBe(0);
   await azure.setFaults([stalled('(dead|alive)-os'), stalled('kept-os\\.draft-[0-9a-f]*')]);
-  await Promise.all([
-    die({ 'blob-name': 'dead-{disk}.vhd' }, /dead-os/),
-    die({ 'blob-name': 'alive-{disk}.vhd', 'sas-duration': '' }, /alive-os/),
-    die({ 'blob-name': 'kept-{disk}.vhd', 'if-exists': 'overwrite' }, /kept-os\.draft-/),
-  ]);
-});
+  await die({ 'blob-name': 'dead-{disk}.vhd' }, /dead-os/);
+  await freeVm();
+  await die({ 'blob-name': 'kept-{disk}.vhd', 'if-exists': 'overwrite' }, /kept-os\.draft-/);
+  await freeVm();
+  await die({ 'blob-name': 'alive-{disk}.vhd', 'sas-duration': '' }, /alive-os/);
+}
+
+/** As if a minute had passed since a run died: the lease on the VM's lock has ended, so that the next run takes it over. */
+async function freeVm(): Promise<void> {
+  const { blobs } = await azure.state();
+  const { url = '' } = blobs.find(({ name }) => name.startsWith('.vm-to-vhd/vm-')) ?? {};
+  const credential = new ClientSecretCredential(TENANT, CLIENT, CLIENT_SECRET);
+  await new BlobClient(url, credential).getBlobLeaseClient().breakLease(0);
+}
 
 async function inWorkspace<T>(task: (workspace: string) => Promise<T>): Promise<T> {
   const workspace = await mkdtemp(join(tmpdir(), 'azure-vm-to-vhd-test-'));
@@ -189,82 +201,104 @@ async function things(): Promise<Things> {
   };
 }
 
-/** What the dead runs left, without the one that may still live. */
+/** What the dead runs left, without the one that may still live: VHDs, the locks of their names, snapshots. */
 async function leftByTheDead(): Promise<readonly string[]> {
   const state = await azure.state();
   const left = state.blobs.filter(({ name }) => /^dead-|\.draft-/.test(name));
   const keys = left.map(({ metadata }) => metadata['vmtovhd_key']);
+  const locks = state.blobs.filter(
+    ({ name, metadata }) => name.endsWith('.lock') && keys.includes(metadata['vmtovhd_key']),
+  );
   const snapshots = (state.resources['Microsoft.Compute/snapshots'] ?? []).filter(({ id }) =>
     keys.some((key) => id.endsWith(`-${key ?? 'no key'}`)),
   );
-  expect([left.length, snapshots.length]).toEqual([2, 2]);
-  return [...snapshots.map(({ id }) => id), ...left.map(({ url }) => url)].sort();
+  expect([left.length, locks.length, snapshots.length]).toEqual([2, 2, 2]);
+  return [...snapshots.map(({ id }) => id), ...[...left, ...locks].map(({ url }) => url)].sort();
 }
 
 const without = (all: readonly string[], gone: readonly string[]): readonly string[] =>
   all.filter((one) => !gone.includes(one));
 
-test('by itself it lists what dead runs left, and changes nothing', async () => {
-  const dead = await leftByTheDead();
-  const before = await things();
-  const changes = await changesIn(azure);
-  const run = await sweep();
-  expect(run.log).not.toMatch(/##\[(error|warning)\]/);
-  expect(run.exitCode).toBe(0);
-  expect(run.found).toEqual(dead);
-  expect(run.removed).toEqual([]);
-  expect(await things()).toEqual(before);
-  expect(await changesIn(azure)).toEqual(changes);
-  expect(run.log).toMatch(/snapshot +\S.* +left alone \(kept\) +\/subscriptions\//);
-  expect(run.log).toMatch(/blob +\S.* +left alone \(its run may live until .*\) +https:.*alive-os/);
-  expect(run.log).not.toContain('foreign');
-  expect(run.summary).toContain('**4** found, **0** removed.');
-});
+describe('changes nothing', () => {
+  beforeAll(setTheScene);
 
-test('told to remove, it takes exactly that away, with no more rights than the docs name', async () => {
-  const dead = await leftByTheDead();
-  const before = await things();
-  const run = await sweep({ remove: 'true' });
-  expect(run.log).not.toMatch(/##\[(error|warning)\]/);
-  expect(run.exitCode).toBe(0);
-  expect(run.found).toEqual(dead);
-  expect(run.removed).toEqual(dead);
-  const after = await things();
-  expect(after).toEqual({
-    snapshots: without(before.snapshots, dead),
-    grants: without(before.grants, dead),
-    blobs: without(before.blobs, dead),
+  test('by itself: it lists what dead runs left', async () => {
+    const dead = await leftByTheDead();
+    const before = await things();
+    const changes = await changesIn(azure);
+    const run = await sweep();
+    expect(run.log).not.toMatch(/##\[(error|warning)\]/);
+    expect(run.exitCode).toBe(0);
+    expect(run.found).toEqual(dead);
+    expect(run.removed).toEqual([]);
+    expect(await things()).toEqual(before);
+    expect(await changesIn(azure)).toEqual(changes);
+    expect(run.log).toMatch(/snapshot +\S.* +left alone \(kept\) +\/subscriptions\//);
+    expect(run.log).toMatch(
+      /blob +\S.* +left alone \(its run may live until .*\) +https:.*alive-os/,
+    );
+    expect(run.log).not.toContain('foreign');
+    expect(run.summary).toContain('**6** found, **0** removed.');
   });
-  expect([after.snapshots.length, after.grants.length]).toEqual([3, 1]);
-  expect(after.blobs.map((url) => url.split('/').at(-1))).toEqual([
-    'alive-os.vhd',
-    'foreign.vhd',
-    'kept-os.vhd',
-  ]);
-  expect(run.summary).toContain('**4** found, **4** removed.');
-  expect(run.raw).not.toMatch(/[?&]sig=/);
-  expect((await sweep({ remove: 'true' })).found).toEqual([]);
+
+  test('that is younger', async () => {
+    const before = await things();
+    const run = await sweep({ remove: 'true' }, 'scaled-clock.ts');
+    expect(run.exitCode).toBe(0);
+    expect([run.found, run.removed]).toEqual([[], []]);
+    expect(run.log).toContain('left alone (too young)');
+    expect(await things()).toEqual(before);
+  });
+
+  test('outside of the resource group, and without storage accounts no blob', async () => {
+    const dead = await leftByTheDead();
+    const only = { 'storage-accounts': '' };
+    expect((await sweep({ ...only, 'resource-group': 'snapshots' })).found).toEqual([]);
+    const { found } = await sweep({ ...only, 'resource-group': 'images' });
+    expect(found).toEqual(dead.filter((one) => one.startsWith('/subscriptions/')));
+  });
+
+  test('when a storage account is not there: it fails', async () => {
+    const before = await things();
+    const run = await sweep({ remove: 'true', 'storage-accounts': 'imageswe1, nosuch' });
+    expect(run.exitCode).toBe(1);
+    expect(run.log).toContain(`has no storage account "nosuch"`);
+    expect(await things()).toEqual(before);
+  });
 });
 
-test('what is younger stays', async () => {
-  const before = await things();
-  const run = await sweep({ remove: 'true' }, 'scaled-clock.ts');
-  expect(run.exitCode).toBe(0);
-  expect([run.found, run.removed]).toEqual([[], []]);
-  expect(run.log).toContain('left alone (too young)');
-  expect(await things()).toEqual(before);
-});
+describe('told to remove', () => {
+  beforeEach(setTheScene);
 
-test('a resource group narrows it, and without storage accounts blobs stay', async () => {
-  const dead = await leftByTheDead();
-  const only = { 'storage-accounts': '' };
-  expect((await sweep({ ...only, 'resource-group': 'snapshots' })).found).toEqual([]);
-  const { found } = await sweep({ ...only, 'resource-group': 'images' });
-  expect(found).toEqual(dead.filter((one) => one.startsWith('/subscriptions/')));
-});
+  test('it takes exactly that away, with no more rights than the docs name', async () => {
+    const dead = await leftByTheDead();
+    const before = await things();
+    const run = await sweep({ remove: 'true' });
+    expect(run.log).not.toMatch(/##\[(error|warning)\]/);
+    expect(run.exitCode).toBe(0);
+    expect(run.found).toEqual(dead);
+    expect(run.removed).toEqual(dead);
+    const after = await things();
+    expect(after).toEqual({
+      snapshots: without(before.snapshots, dead),
+      grants: without(before.grants, dead),
+      blobs: without(before.blobs, dead),
+    });
+    expect([after.snapshots.length, after.grants.length]).toEqual([3, 1]);
+    expect(
+      after.blobs.map((url) =>
+        url
+          .split('/')
+          .at(-1)
+          ?.replace(/-[0-9a-f]{16}/, ''),
+      ),
+    ).toEqual(['set.lock', 'vm.lock', 'alive-os.vhd', 'foreign.vhd', 'kept-os.vhd']);
+    expect(run.summary).toContain('**6** found, **6** removed.');
+    expect(run.raw).not.toMatch(/[?&]sig=/);
+    expect((await sweep({ remove: 'true' })).found).toEqual([]);
+  });
 
-describe('fails', () => {
-  test('with the az command for what cannot be removed, and removes the rest', async () => {
+  test('it fails with the az command for what cannot be removed, and removes the rest', async () => {
     const dead = await leftByTheDead();
     const [stuck = ''] = dead;
     await azure.setFaults([
@@ -277,16 +311,8 @@ describe('fails', () => {
     const run = await sweep({ remove: 'true' });
     expect(run.exitCode).toBe(1);
     expect(run.log).toContain(`az snapshot delete --ids "${stuck}"`);
-    expect(run.log).toMatch(/##\[error\]1 of 4 leftovers could not be removed\./);
+    expect(run.log).toMatch(/##\[error\]1 of 6 leftovers could not be removed\./);
     expect(run.removed).toEqual(without(dead, [stuck]));
     expect(run.summary).toContain('### Left behind');
-  });
-
-  test('before anything is removed when a storage account is not there', async () => {
-    const before = await things();
-    const run = await sweep({ remove: 'true', 'storage-accounts': 'imageswe1, nosuch' });
-    expect(run.exitCode).toBe(1);
-    expect(run.log).toContain(`has no storage account "nosuch"`);
-    expect(await things()).toEqual(before);
   });
 });

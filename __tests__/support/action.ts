@@ -8,7 +8,8 @@ import type { LocalAzure } from './local-azure.ts';
 import { CLIENT, CLIENT_SECRET, SUBSCRIPTION, TENANT } from './scenario.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const scaledClock = fileURLToPath(new URL('scaled-clock.ts', import.meta.url));
+/** A module to preload into a child process whose pauses are to pass faster. */
+export const scaledClock = fileURLToPath(new URL('scaled-clock.ts', import.meta.url));
 
 /** The inputs of a capture of the usual scenario; '' takes one away. */
 export const usualInputs: Readonly<Record<string, string>> = {
@@ -70,7 +71,7 @@ export async function runAction(
   }
 }
 
-/** Asserts that nothing temporary is there: no snapshot, no grant, no unfinished or draft blob. */
+/** Asserts that nothing temporary is there: no snapshot, no grant, no unfinished or draft blob, no lock. */
 export async function expectNothingLeft(azure: LocalAzure): Promise<void> {
   const state = await azure.state();
   expect({
@@ -78,7 +79,8 @@ export async function expectNothingLeft(azure: LocalAzure): Promise<void> {
     grants: state.grants.map(({ resourceId }) => resourceId),
     unfinished: state.blobs
       .filter(
-        ({ name, metadata }) => metadata['vmtovhd_state'] === 'copying' || name.includes('.draft-'),
+        ({ name, metadata }) =>
+          ['copying', 'lock'].includes(metadata['vmtovhd_state'] ?? '') || name.includes('.draft-'),
       )
       .map(({ url }) => url),
   }).toEqual({ snapshots: [], grants: [], unfinished: [] });

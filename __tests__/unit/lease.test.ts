@@ -1,5 +1,13 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { closeLease, describeLeak, Leases, type Lease, type Release } from '../../src/lease.ts';
+import {
+  closeInOrder,
+  closeLease,
+  describeLeak,
+  Leases,
+  type Lease,
+  type Release,
+} from '../../src/lease.ts';
 import { sas, signature } from '../support/facts.ts';
 import { literalJournal, literalLog } from '../support/literal-ports.ts';
 
@@ -7,6 +15,7 @@ const snapshot: Lease = { kind: 'snapshot', id: '/s/os', key: 'k' };
 const secondSnapshot: Lease = { kind: 'snapshot', id: '/s/lun0', key: 'k' };
 const grant: Lease = { kind: 'grant', id: '/s/os', key: 'k' };
 const blob: Lease = { kind: 'blob', url: 'https://a/vhds/x.vhd', key: 'k' };
+const lock: Lease = { kind: 'lock', url: 'https://a/vhds/.vm-to-vhd/x.lock', key: 'k' };
 const stopped: Lease = { kind: 'stopped-vm', id: '/vm' };
 
 /** Leases whose journal and release write into one list. */
@@ -19,7 +28,7 @@ function rig(fails: (lease: Lease) => boolean = () => false): {
   const log = literalLog();
   const release: Release = async (lease) => {
     events.push(`begin ${nameOf(lease)}`);
-    await Promise.resolve();
+    await setImmediate();
     if (fails(lease)) throw new Error(`${sas} says no`);
     events.push(`end ${nameOf(lease)}`);
   };
@@ -27,7 +36,7 @@ function rig(fails: (lease: Lease) => boolean = () => false): {
 }
 
 function nameOf(lease: Lease): string {
-  return `${lease.kind} ${lease.kind === 'blob' ? lease.url : lease.id}`;
+  return `${lease.kind} ${'url' in lease ? lease.url : lease.id}`;
 }
 
 function hold(leases: Leases, ...all: readonly Lease[]): Promise<unknown> {
@@ -104,25 +113,43 @@ describe('a lease', () => {
   });
 });
 
+test('in a hurry a snapshot is deleted as soon as the revoking of its grant is accepted', async () => {
+  const events: string[] = [];
+  const revoked = Promise.withResolvers<undefined>();
+  const closing = closeInOrder(
+    [snapshot, grant],
+    async (lease, onSent) => {
+      events.push(lease.kind);
+      if (lease.kind === 'snapshot') revoked.resolve(undefined);
+      else {
+        onSent?.();
+        await revoked.promise;
+      }
+    },
+    { isHurried: true },
+  );
+  await closing;
+  expect(events).toEqual(['grant', 'snapshot']);
+});
+
 describe('disposal', () => {
-  test('closes blobs and grants before all snapshots, whenever they were acquired, and starts a VM beside them', async () => {
+  test('closes a snapshot after the grant on it and a lock last of all, and everything else at once', async () => {
     const { leases, events } = rig();
-    await hold(leases, stopped, snapshot, blob, grant, secondSnapshot);
+    await hold(leases, lock, stopped, snapshot, blob, grant, secondSnapshot);
     await leases[Symbol.asyncDispose]();
     const closing = events.filter((event) => /^(begin|end)/.test(event));
-    expect(closing.filter((event) => !event.includes('/vm'))).toEqual([
+    const first = closing.findIndex((event) => event.startsWith('end'));
+    expect(closing.slice(0, first)).toEqual([
+      'begin stopped-vm /vm',
       'begin blob https://a/vhds/x.vhd',
       'begin grant /s/os',
-      'end blob https://a/vhds/x.vhd',
-      'end grant /s/os',
-      'begin snapshot /s/os',
       'begin snapshot /s/lun0',
-      'end snapshot /s/os',
-      'end snapshot /s/lun0',
     ]);
-    expect(closing.indexOf('begin stopped-vm /vm')).toBeLessThan(
-      closing.indexOf('begin snapshot /s/os'),
+    expect(closing.indexOf('begin snapshot /s/os')).toBeGreaterThan(
+      closing.indexOf('end grant /s/os'),
     );
+    expect(closing.slice(-2)).toEqual([`begin lock ${lock.url}`, `end lock ${lock.url}`]);
+    expect(closing).toHaveLength(12);
   });
 
   test('does not throw when a release does, goes on, and keeps the leak open in the journal', async () => {
@@ -153,10 +180,17 @@ describe('a leak', () => {
       'unfinished blob "https://a/vhds/x.vhd"',
       'az storage blob delete --auth-mode login --blob-url "https://a/vhds/x.vhd"',
     ],
+    [
+      lock,
+      `the lock "${lock.url}"`,
+      `az storage blob delete --auth-mode login --blob-url "${lock.url}"`,
+    ],
     [stopped, 'the stop of VM "/vm", which ran before', 'az vm start --ids "/vm"'],
   ])('of %j names the thing and the command, and no SAS', async (lease, what, command) => {
     const log = literalLog();
-    const leak = await closeLease(lease, () => Promise.reject(new Error(`${sas} says no`)), log);
+    const leak = await closeLease(lease, () => Promise.reject(new Error(`${sas} says no`)), {
+      log,
+    });
     if (leak === undefined) throw new Error('no leak');
     expect(leak.command).toBe(command);
     const line = describeLeak(leak);
@@ -168,7 +202,7 @@ describe('a leak', () => {
 
   test('is none when the release succeeds, which the debug log tells', async () => {
     const log = literalLog();
-    expect(await closeLease(stopped, () => Promise.resolve(), log)).toBeUndefined();
+    expect(await closeLease(stopped, () => Promise.resolve(), { log })).toBeUndefined();
     expect(log.lines).toEqual(['debug: Closed the stop of VM "/vm", which ran before.']);
   });
 
@@ -178,7 +212,7 @@ describe('a leak', () => {
       wasAborted = signal.aborted;
       return Promise.resolve();
     };
-    await closeLease(snapshot, release, literalLog());
+    await closeLease(snapshot, release, { log: literalLog() });
     expect(wasAborted).toBe(false);
   });
 });

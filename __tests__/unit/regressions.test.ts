@@ -60,7 +60,7 @@ test('a release that Azure refuses is no bug of the action', async () => {
   const leak = await closeLease(
     { kind: 'snapshot', id: '/s', key: 'k' },
     () => Promise.reject(denied),
-    literalLog(),
+    { log: literalLog() },
   );
   expect(leak?.reason).not.toContain('This is a bug');
 });

@@ -35,11 +35,11 @@ async function close(
   const change =
     (verb: string) =>
     (...parts: readonly unknown[]): Promise<never> => {
-      changes.push([verb, ...parts.slice(0, -1)].join(' '));
+      changes.push([verb, ...parts.filter((part) => typeof part === 'string')].join(' '));
       return Promise.resolve() as Promise<never>;
     };
   let looks = 0;
-  const azure: Pick<Azure, 'compute' | 'blobs'> = {
+  const azure: Pick<Azure, 'compute' | 'blobs' | 'lockBlobs'> = {
     compute: {
       listSnapshots: change('listSnapshots'),
       getSnapshot: () => Promise.resolve(snapshot),
@@ -55,8 +55,7 @@ async function close(
       revokeAccess: change('revokeAccess'),
       deleteSnapshot: async (...parts) => {
         await change('deleteSnapshot')(...parts);
-        const { value } = refused.next();
-        if (value !== undefined) throw value;
+        await next(refused);
       },
     },
     blobs: {
@@ -72,9 +71,26 @@ async function close(
       deleteBlob: change('deleteBlob'),
       readTail: change('readTail'),
     },
+    lockBlobs: {
+      create: change('create'),
+      acquire: change('acquire'),
+      renew: change('renew'),
+      break: change('break'),
+      setMetadata: change('setMetadata'),
+      remove: (lock) => {
+        changes.push(`remove ${JSON.stringify(lock)}`);
+        return next(refused);
+      },
+    },
   };
   await createRelease(azure, literalClock())(lease, new AbortController().signal);
   return changes;
+}
+
+/** Fails with what is next, as long as there is something. */
+function next(refusals: Iterator<Error>): Promise<void> {
+  const { value } = refusals.next() as { value: Error | undefined };
+  return value === undefined ? Promise.resolve() : Promise.reject(value);
 }
 
 function snapshotWith(tags: Readonly<Record<string, string>>): Snapshot {
@@ -192,6 +208,42 @@ describe('blobs', () => {
     ['one that is gone is nothing to do', copying, [undefined], []],
   ])('%s', async (_name, blob, blobs, expected) => {
     expect(await close(blob, blobs === undefined ? {} : { blobs })).toEqual(expected);
+  });
+});
+
+describe('a lock', () => {
+  const lock: Lease = { kind: 'lock', url, key: '0123456789ab' };
+  const metadata = { vmtovhd_key: lock.key, vmtovhd_state: 'lock' };
+  const leased = blobOf(url, { metadata, isLeased: true });
+  const free = blobOf(url, { metadata });
+  const other = blobOf(url, { metadata: { ...metadata, vmtovhd_key: 'other' }, isLeased: true });
+  const leaseId = '01234567-89ab-4000-8000-0123456789ab';
+  const removed = (leaseId?: string): string =>
+    `remove ${JSON.stringify({ url, etag: free.etag, leaseId })}`;
+  const changed = Object.assign(new Error('changed'), { statusCode: 412 });
+
+  test.each<readonly [string, Things, readonly string[]]>([
+    ['is deleted with the lease of the run', { blobs: [leased] }, [removed(leaseId)]],
+    ['whose lease has ended is deleted too', { blobs: [free] }, [removed()]],
+    ['of another run is not touched', { blobs: [other] }, []],
+    ['that is gone is nothing to do', { blobs: [undefined] }, []],
+    [
+      'whose lease ends meanwhile is deleted all the same',
+      { blobs: [leased, free], refusals: [changed] },
+      [removed(leaseId), removed()],
+    ],
+    [
+      'that another run takes over meanwhile is left to it',
+      { blobs: [leased, other], refusals: [changed] },
+      [removed(leaseId)],
+    ],
+  ])('%s', async (_name, things, expected) => {
+    expect(await close(lock, things)).toEqual(expected);
+  });
+
+  test('that may not be deleted is told', async () => {
+    const denied = Object.assign(new Error('denied'), { statusCode: 403 });
+    await expect(close(lock, { blobs: [leased], refusals: [denied] })).rejects.toBe(denied);
   });
 });
 

@@ -116,7 +116,8 @@ export function createBlobs(
       try {
         const listed: ListedBlob[] = [];
         for await (const item of client.listBlobsFlat(options)) {
-          listed.push(listedFrom(`${client.url}/${encodeURIComponent(item.name)}`, item));
+          const path = item.name.split('/').map(encodeURIComponent).join('/');
+          listed.push(listedFrom(`${client.url}/${path}`, item));
         }
         return listed;
       } catch (error) {

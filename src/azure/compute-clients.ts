@@ -52,6 +52,8 @@ export interface Patience {
   readonly intervalMs: number;
   /** Before it is asked for the first time: about what it usually takes. */
   readonly firstPauseMs: number;
+  /** Called once the operation is accepted. */
+  readonly onAccepted?: (() => void) | undefined;
 }
 
 /**
@@ -87,6 +89,7 @@ export async function finish<T>(
   signal: AbortSignal,
 ): Promise<T> {
   await poller.submitted();
+  patience.onAccepted?.();
   const deadline = new AbortController();
   const timer = setTimeout(() => {
     deadline.abort();

@@ -50,8 +50,8 @@ export interface Compute {
   ): Promise<Snapshot>;
   /** The SAS of a read grant on a snapshot; mask it at once. */
   grantRead(snapshotId: string, durationInSeconds: number, signal: AbortSignal): Promise<string>;
-  /** Done also when there is no grant or no snapshot any more. */
-  revokeAccess(snapshotId: string, signal: AbortSignal): Promise<void>;
+  /** Done also when there is no grant or no snapshot any more. Says when Azure has accepted it. */
+  revokeAccess(snapshotId: string, signal: AbortSignal, onAccepted?: () => void): Promise<void>;
   /** Done also when there is no snapshot any more. */
   deleteSnapshot(snapshotId: string, signal: AbortSignal): Promise<void>;
 }
@@ -140,10 +140,10 @@ export function createCompute({ of: clientOf, at }: ComputeClients): Compute {
       }
       return accessSAS;
     },
-    async revokeAccess(snapshotId, signal) {
+    async revokeAccess(snapshotId, signal, onAccepted) {
       const { client, group, name } = at(snapshotId);
       const poller = client.snapshots.revokeAccess(group, name, diskOptions);
-      await found(finish(poller, briefPatience, signal));
+      await found(finish(poller, { ...briefPatience, onAccepted }, signal));
     },
     async deleteSnapshot(snapshotId, signal) {
       const { client, group, name } = at(snapshotId);

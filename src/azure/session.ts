@@ -10,6 +10,7 @@ import { createCompute, type Compute } from './compute.ts';
 import { createCredential, shareTokens, signIn, type MintAssertion } from './credential.ts';
 import { createGuestCommands, type GuestCommands } from './guest-commands.ts';
 import { createHttpClient } from './http-client.ts';
+import { createLockBlobs, type LockBlobs } from './lock-blobs.ts';
 import { locksAt } from './locks.ts';
 import { createPages, PIECE_TIMEOUT_MS, type Pages } from './pages.ts';
 import { effectivePermissions } from './permissions.ts';
@@ -23,6 +24,7 @@ export interface Azure {
   readonly guests: GuestCommands;
   readonly blobs: Blobs;
   readonly pages: Pages;
+  readonly lockBlobs: LockBlobs;
   /** Requests to the blob service so far. */
   readonly blobCalls: Readonly<BlobCalls>;
   readonly accounts: Accounts;
@@ -58,6 +60,7 @@ export async function openAzure(
     guests: createGuestCommands(clients, httpClient),
     blobs: createBlobs(credential, httpClient, blobCalls),
     pages: createPages(credential, { httpClient, pieceClient }, blobCalls),
+    lockBlobs: createLockBlobs(credential, httpClient, blobCalls),
     blobCalls,
     accounts: createAccounts(resourceManager),
     batchAccount: (id, signal) => batchAccountAt(resourceManager, id, signal),

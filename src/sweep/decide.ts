@@ -12,7 +12,7 @@ import type { Surroundings } from './survey.ts';
 
 /** A temporary thing of some run, and whether the sweep takes it. */
 export interface Leftover {
-  readonly kind: 'snapshot' | 'blob';
+  readonly kind: 'snapshot' | 'blob' | 'lock';
   /** Resource ID or URL. */
   readonly id: string;
   readonly ageSeconds: number | undefined;
@@ -61,6 +61,9 @@ function judgeBlob(
   if (!key) return [];
   const age = ageOf(lastModified, moment);
   const fresh = tooFresh(age, metadata[EXPIRES_METADATA], moment);
+  if (metadata[STATE_METADATA] === 'lock') {
+    return [leftover('lock', url, age, fresh, [{ kind: 'lock', url, key }])];
+  }
   if (metadata[STATE_METADATA] === 'copying') {
     const spared =
       fresh ?? (isSwapped(blob) ? 'finished: its draft was put in its place' : undefined);

@@ -29,7 +29,7 @@ export async function removeLeftovers(
   rig: RemovalRig,
   removals: Removal[],
 ): Promise<void> {
-  for (const kind of ['blob', 'snapshot'] as const) {
+  for (const kind of ['blob', 'snapshot', 'lock'] as const) {
     const ofKind = swept.filter((leftover) => leftover.kind === kind);
     await each(ofKind, rig.signal, async (leftover, signal) => {
       removals.push(await removeOne(leftover, { ...rig, signal }));
@@ -43,7 +43,7 @@ async function removeOne(
 ): Promise<Removal> {
   const leaks: Leak[] = [];
   for (const lease of leftover.leases) {
-    const leak = await closeLease(lease, release, log, signal);
+    const leak = await closeLease(lease, release, { log, signal });
     if (leak !== undefined) leaks.push(leak);
   }
   const isClosed = leaks.length === 0;

@@ -1,0 +1,226 @@
+import { ClientSecretCredential } from '@azure/identity';
+import { BlobClient, BlobServiceClient } from '@azure/storage-blob';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { useLocalAzure } from '../../local-azure/child.ts';
+import { openAzure, type Azure } from '../../src/azure/session.ts';
+import { Leases } from '../../src/lease.ts';
+import type { Plan } from '../../src/plan.ts';
+import type { Clock } from '../../src/ports.ts';
+import { createRelease } from '../../src/release.ts';
+import { RunLocks } from '../../src/run-locks.ts';
+import { planOf, runOf, worldOf } from '../support/facts.ts';
+import {
+  literalClock,
+  literalJournal,
+  literalLog,
+  type LiteralLog,
+} from '../support/literal-ports.ts';
+import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { buildScenario, CLIENT, CLIENT_SECRET, TENANT } from '../support/scenario.ts';
+
+const { signal } = new AbortController();
+let local: LocalAzure;
+let azure: Azure;
+
+beforeAll(async () => {
+  local = await startLocalAzure(buildScenario());
+  useLocalAzure(local);
+});
+
+afterAll(async () => {
+  await local.stop();
+});
+
+beforeEach(async () => {
+  await local.reset();
+  const identity = {
+    kind: 'client-secret' as const,
+    clientId: CLIENT,
+    tenantId: TENANT,
+    clientSecret: CLIENT_SECRET,
+  };
+  const environment = { kind: 'named' as const, name: 'AzureCloud' as const };
+  azure = await openAzure({ identity, environment }, () => Promise.reject(new Error()), signal);
+  const credential = new ClientSecretCredential(TENANT, CLIENT, CLIENT_SECRET);
+  for (const account of ['imageswe1', 'imageswe2']) {
+    const service = new BlobServiceClient(`https://${account}.blob.core.windows.net`, credential);
+    await service.getContainerClient('vhds').create();
+  }
+});
+
+interface Running {
+  readonly plan: Plan;
+  readonly locks: RunLocks;
+  readonly leases: Leases;
+  readonly log: LiteralLog;
+  readonly clock: Clock;
+}
+
+/** A run that has taken nothing yet. Its renewals wait until it is over; `onPause` runs instead of any other pause. */
+function runWith(
+  overrides: Parameters<typeof runOf>[0],
+  onPause = (): Promise<void> => Promise.resolve(),
+): Running {
+  const plan = planOf(worldOf({ run: runOf(overrides) }));
+  const log = literalLog();
+  const ticking = literalClock();
+  const clock: Clock = {
+    now: () => ticking.now(),
+    sleep: async (milliseconds, signal) => {
+      if (milliseconds === 15_000) {
+        await new Promise<void>((_, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(signal.reason as Error);
+          });
+        });
+      }
+      await ticking.sleep(milliseconds, signal);
+      await onPause();
+    },
+  };
+  const leases = new Leases(literalJournal([]), createRelease(azure, clock), log);
+  const locks = new RunLocks(plan, { azure, leases, log, clock, signal });
+  return { plan, locks, leases, log, clock };
+}
+
+const first = { runId: '1', key: '111111111111' };
+const second = { runId: '2', key: '222222222222' };
+
+async function end({ locks, leases }: Running): Promise<void> {
+  await leases.closeAll();
+  locks[Symbol.dispose]();
+}
+
+/** As if a minute had passed in which nobody renewed it. */
+async function endLease(url: string): Promise<void> {
+  const credential = new ClientSecretCredential(TENANT, CLIENT, CLIENT_SECRET);
+  await new BlobClient(url, credential).getBlobLeaseClient().breakLease(0);
+}
+
+async function endLeases({ plan }: Running): Promise<void> {
+  for (const { url } of plan.locks) await endLease(url);
+}
+
+/** Keys of the runs whose names are on locks. */
+async function holders(): Promise<readonly (string | undefined)[]> {
+  const { blobs } = await local.state();
+  return [...new Set(blobs.map(({ metadata }) => metadata['vmtovhd_key']))];
+}
+
+describe('two runs on one VM', () => {
+  test('the first one passes, and the second is refused by the name of the first', async () => {
+    const one = runWith(first);
+    await one.locks.take();
+    await one.locks.require('stop');
+    const two = runWith(second);
+    await expect(two.locks.take()).rejects.toThrow(
+      /^VM "builder" is worked on by run 1 of "octo-org\/images" \(attempt 1, job "build"\), which holds the lock "https:.*\/\.vm-to-vhd\/vm-.*\.lock"\. Nothing was stopped or copied\. Run again when/,
+    );
+    await end(two);
+    expect(await holders()).toEqual([first.key]);
+    await one.locks.require('generalize');
+    await end(one);
+    expect((await local.state()).blobs).toEqual([]);
+  });
+
+  test('that both begin at once: exactly one passes, whatever their number', async () => {
+    const runs = Array.from({ length: 6 }, (_, index) =>
+      runWith({ runId: String(index), key: `${index}`.repeat(12) }),
+    );
+    const taken = await Promise.allSettled(runs.map(({ locks }) => locks.take()));
+    expect(taken.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    await Promise.all(runs.map(end));
+    expect((await local.state()).blobs).toEqual([]);
+  });
+
+  test('the second one passes when the first one has ended', async () => {
+    const one = runWith(first);
+    await one.locks.take();
+    await end(one);
+    const two = runWith(second);
+    await two.locks.take();
+    expect(await holders()).toEqual([second.key]);
+    expect(two.log.lines).toEqual([]);
+    await end(two);
+  });
+});
+
+describe('a run that does not renew its locks', () => {
+  test('loses them to another one, learns of it before it does anything more, and leaves them to it', async () => {
+    const one = runWith(first);
+    await one.locks.take();
+    await endLeases(one);
+    const two = runWith(second);
+    await two.locks.take();
+    expect(two.log.lines).toContain(
+      'info: VM "builder" was locked by run 1 of "octo-org/images" (attempt 1, job "build"), which is gone.',
+    );
+    await one.clock.sleep(21_000, signal);
+    await expect(one.locks.require('generalize VM "builder"')).rejects.toThrow(
+      /^Could not generalize VM "builder": the lock "https:.*" was lost: Lease\w+ \(409\)/,
+    );
+    expect(one.log.lines).toContainEqual(
+      expect.stringMatching(/^warn: The lock "https:.*" was lost/),
+    );
+    await end(one);
+    expect(await holders()).toEqual([second.key]);
+    await two.locks.require('stop');
+    await end(two);
+    expect((await local.state()).blobs).toEqual([]);
+  });
+
+  test('keeps them when nobody has come', async () => {
+    const one = runWith(first);
+    await one.locks.take();
+    await one.clock.sleep(21_000, signal);
+    await one.locks.require('stop');
+    await end(one);
+    expect(one.log.lines.filter((line) => line.startsWith('warn'))).toEqual([]);
+  });
+
+  test('is not sure of them while the service does not answer', async () => {
+    const one = runWith(first);
+    await one.locks.take();
+    await one.clock.sleep(21_000, signal);
+    const refuse = { kind: 'answer' as const, status: 400, code: 'OutOfRangeInput' };
+    await local.setFaults([{ match: { path: 'comp=lease' }, times: 0, action: refuse }]);
+    await expect(one.locks.require('stop')).rejects.toThrow('was lost: it could not be renewed.');
+    await local.setFaults([]);
+    await one.locks.require('stop');
+    await end(one);
+  });
+});
+
+describe('the next attempt of the same workflow run', () => {
+  test('breaks the locks of the attempt before, and takes them when they have ended', async () => {
+    const one = runWith(first);
+    await one.locks.take();
+    const two = runWith({ ...first, key: '333333333333', attempt: '2' }, () => endLeases(one));
+    await two.locks.take();
+    expect(two.log.lines[0]).toMatch(
+      /^info: The set ".*" is still locked by an earlier attempt; its lock is broken\.$/,
+    );
+    expect(await holders()).toEqual(['333333333333']);
+    await end(one);
+    await end(two);
+  });
+
+  test('is refused by a lock that does not end', async () => {
+    const one = runWith(first);
+    await one.locks.take();
+    const two = runWith({ ...first, key: '333333333333', attempt: '2' });
+    await expect(two.locks.take()).rejects.toThrow('is worked on by run 1');
+    await end(two);
+    await end(one);
+  });
+});
+
+test('a run whose answers were lost finds its own lock', async () => {
+  const run = runWith(first);
+  const [lock] = run.plan.locks;
+  await azure.lockBlobs.create(lock?.url ?? '', { vmtovhd_key: first.key });
+  await azure.lockBlobs.acquire(lock?.url ?? '', '11111111-1111-4000-8000-111111111111', signal);
+  await run.locks.take();
+  await end(run);
+  expect((await local.state()).blobs).toEqual([]);
+});

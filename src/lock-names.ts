@@ -1,0 +1,50 @@
+import { fillBlobName } from './blob-name.ts';
+import { crc64, formatCrc64 } from './copy/crc64.ts';
+import type { Inputs } from './inputs.ts';
+import type { Layout, Run } from './plan.ts';
+import type { VirtualMachine } from './facts.ts';
+
+/** What only one run at a time may work on, and the lock blob that says so. */
+export interface PlannedLock {
+  /** As a sentence begins: what is worked on. */
+  readonly what: string;
+  readonly url: string;
+}
+
+/** Beside the VHDs, but in a folder of its own, where nobody looks for them. */
+const FOLDER = '.vm-to-vhd';
+
+/**
+ * The locks of a run, in the order in which every run takes them, so that of two runs that share several one gets all.
+ * Each container that is written to has one for the VM and one for the names of the VHDs. Runs that share a VM but no
+ * container do not meet.
+ */
+export function planLocks(
+  inputs: Inputs,
+  vm: VirtualMachine,
+  layout: Layout,
+  run: Run,
+): readonly PlannedLock[] {
+  const accounts = new Map(
+    layout.disks.flatMap(({ replicas }) => replicas.map(({ account }) => [account.id, account])),
+  );
+  const kept = { disk: '{disk}', replica: '{replica}', account: '{account}' };
+  const names = fillBlobName(inputs.blobName, { vm: vm.name, run: run.runId, ...kept });
+  return [...accounts.values()]
+    .flatMap(({ name, blobEndpoint }): readonly PlannedLock[] => {
+      const at = (kind: string, text: string): string =>
+        `${blobEndpoint}/${inputs.container}/${FOLDER}/${kind}-${hash(text)}.lock`;
+      return [
+        { what: `VM "${vm.name}"`, url: at('vm', vm.id.toLowerCase()) },
+        {
+          what: `The set "${names}" in container "${inputs.container}" of storage account "${name}"`,
+          url: at('set', names),
+        },
+      ];
+    })
+    .sort((left, right) => (left.url < right.url ? -1 : 1));
+}
+
+function hash(text: string): string {
+  return formatCrc64(crc64(new TextEncoder().encode(text)));
+}
