@@ -92,13 +92,13 @@ const rules: readonly GuestRule[] = [
     look: ({ pendingReboot }) => {
       const pending = known(pendingReboot);
       const waiting = [
-        ...(pending?.servicing === true ? ['the servicing of components'] : []),
+        ...(pending?.servicing === true ? ['servicing of components'] : []),
         ...(pending?.update === true ? ['Windows Update'] : []),
       ];
       return waiting.length === 0
         ? []
         : [
-            `${listOf(waiting)} waits for a restart, and Sysprep fails until then. Restart the VM and run again.`,
+            `a restart is pending (${waiting.join(', ')}), and Sysprep fails until then. Restart the VM and run again.`,
           ];
     },
   },
@@ -111,7 +111,7 @@ const rules: readonly GuestRule[] = [
       return renames === 0
         ? []
         : [
-            `${renames} files wait for a restart to be renamed or deleted. If Sysprep fails, restart the VM and run again.`,
+            `files wait for a restart to be renamed or deleted (${renames}). If Sysprep fails, restart the VM and run again.`,
           ];
     },
   },
@@ -158,7 +158,7 @@ const rules: readonly GuestRule[] = [
       const more = list === undefined ? 0 : list.count - list.names.length;
       return more > 0
         ? [
-            `${more} server roles more than were judged are installed. Check them against ${roleTable}.`,
+            `server roles are installed that were not judged (${more}). Check them against ${roleTable}.`,
           ]
         : [];
     },

@@ -25,7 +25,7 @@ Read-Fact 'system' {
 Read-Fact 'imageState' { Get-ImageState }
 Read-Fact 'bootTime' { Get-BootTime }
 Read-Fact 'sysprepFound' { Test-Path -LiteralPath (Join-Path $sysprepFolder 'sysprep.exe') }
-Read-Fact 'sysprepProcesses' { Limit-List @(Get-SysprepProcess) 4 }
+Read-Fact 'sysprepProcesses' { Limit-List @(Get-SysprepProcess) 80 }
 
 Read-Fact 'domain' {
   $computer = Get-CimInstance -ClassName Win32_ComputerSystem
@@ -33,8 +33,8 @@ Read-Fact 'domain' {
 }
 
 Read-Fact 'bitLocker' {
-  $volumes = Get-BitLockerVolume | Where-Object { "$($_.VolumeStatus)" -ne 'FullyDecrypted' }
-  Limit-List @($volumes | ForEach-Object { "$($_.MountPoint) $($_.VolumeStatus)" }) 6
+  $volumes = @(Get-BitLockerVolume | Where-Object { "$($_.VolumeStatus)" -ne 'FullyDecrypted' })
+  Limit-List @($volumes | ForEach-Object { "$($_.MountPoint) $($_.VolumeStatus)" }) 300
 }
 
 Read-Fact 'pendingReboot' {
@@ -49,8 +49,8 @@ Read-Fact 'pendingReboot' {
 }
 
 Read-Fact 'roles' {
-  $roles = Get-WindowsFeature | Where-Object { $_.Installed -and "$($_.FeatureType)" -eq 'Role' }
-  Limit-List @($roles | ForEach-Object { $_.Name }) 20
+  $roles = @(Get-WindowsFeature | Where-Object { $_.Installed -and "$($_.FeatureType)" -eq 'Role' })
+  Limit-List @($roles | ForEach-Object { $_.Name }) 700
 }
 
 Read-Fact 'cdromStart' {
@@ -69,18 +69,18 @@ Read-Fact 'removableStorage' {
       }
     }
   }
-  Limit-List $denials 5
+  Limit-List $denials 350
 }
 
 Read-Fact 'appx' {
   $provisioned = @(Get-AppxProvisionedPackage -Online | ForEach-Object { $_.DisplayName })
-  $packages = Get-AppxPackage -AllUsers | Where-Object {
+  $packages = @(Get-AppxPackage -AllUsers | Where-Object {
     $users = @($_.PackageUserInformation | Where-Object { "$($_.InstallState)" -eq 'Installed' })
     $isPart = $_.IsFramework -or $_.IsResourcePackage -or $_.NonRemovable
     $users.Count -gt 0 -and -not $isPart -and "$($_.SignatureKind)" -ne 'System' -and
       $provisioned -notcontains $_.Name
-  }
-  Limit-List @($packages | ForEach-Object { $_.PackageFullName }) 8
+  })
+  Limit-List @($packages | ForEach-Object { $_.PackageFullName }) 900
 }
 
 Read-Fact 'rearmCount' {
@@ -99,8 +99,8 @@ Read-Fact 'unattendFile' {
 
 Read-Fact 'services' {
   $names = 'RdAgent', 'WindowsAzureGuestAgent', 'WindowsAzureTelemetryService'
-  $services = Get-Service -Name $names -ErrorAction SilentlyContinue
-  Limit-List @($services | ForEach-Object { "$($_.Name) $($_.Status)" }) 3
+  $services = @(Get-Service -Name $names -ErrorAction SilentlyContinue)
+  Limit-List @($services | ForEach-Object { "$($_.Name) $($_.Status)" }) 160
 }
 
 Write-Report 'facts' $facts

@@ -5,16 +5,27 @@ $ProgressPreference = 'SilentlyContinue'
 
 $sysprepFolder = Join-Path $env:SystemRoot 'System32\Sysprep'
 
-# One byte for each character, and no line that takes the room of all others.
+# One byte for each character, and no text that takes the room of all others.
 function ConvertTo-Plain([string] $Text, [int] $Most = 100) {
   $plain = $Text -replace '[^\x20-\x7e]', '?'
   return $plain.Substring(0, [Math]::Min($Most, $plain.Length))
 }
 
-function Limit-List($Items, [int] $Most) {
+# As many lines as there is room for, counted as the JSON has them: it doubles every backslash.
+function Select-Room($Lines, [int] $Room) {
+  $taken = @()
+  foreach ($line in $Lines) {
+    $plain = ConvertTo-Plain "$line" 260
+    $Room -= (ConvertTo-Json -InputObject $plain -Compress).Length + 1
+    if ($Room -lt 0) { break }
+    $taken += $plain
+  }
+  return $taken
+}
+
+function Limit-List($Items, [int] $Room) {
   $all = @($Items | Where-Object { $null -ne $_ })
-  $names = [string[]]@($all | Select-Object -First $Most | ForEach-Object { ConvertTo-Plain "$_" })
-  return @{ count = $all.Count; names = $names }
+  return @{ count = $all.Count; names = [string[]]@(Select-Room $all $Room) }
 }
 
 function Get-RegistryValue([string] $Path, [string] $Name) {
@@ -35,8 +46,8 @@ function Get-BootTime {
 
 # On Windows Server 2022 SetupHost.exe works on after sysprep.exe has ended.
 function Get-SysprepProcess {
-  $processes = Get-Process -Name 'sysprep', 'SetupHost' -ErrorAction SilentlyContinue
-  return @($processes | ForEach-Object { $_.ProcessName })
+  $names = 'sysprep', 'SetupHost'
+  return @(Get-Process -Name $names -ErrorAction SilentlyContinue | ForEach-Object { $_.ProcessName })
 }
 
 function Write-Report([string] $Word, $Content) {

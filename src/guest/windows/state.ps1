@@ -13,18 +13,6 @@ function Read-Tail([string] $File, [int] $Lines) {
   }
 }
 
-# As many lines as there is room for, counted as the JSON has them: it doubles every backslash.
-function Select-Room($Lines, [int] $Room) {
-  $taken = @()
-  foreach ($line in $Lines) {
-    $plain = ConvertTo-Plain $line 260
-    $Room -= (ConvertTo-Json -InputObject $plain -Compress).Length + 1
-    if ($Room -lt 0) { break }
-    $taken += $plain
-  }
-  return $taken
-}
-
 $act = @(Read-Tail 'setupact.log' 400)
 $errors = @(Read-Tail 'setuperr.log' 100) + @($act | Where-Object { $_ -match ',\s+(Fatal )?Error\s' })
 # Packages first: they are the usual cause, and other errors follow from them.
@@ -41,7 +29,7 @@ try { $bootTime = Get-BootTime } catch { $bootTime = $null }
 
 Write-Report 'state' ([ordered]@{
     imageState = Get-ImageState
-    processes = Limit-List @(Get-SysprepProcess) 4
+    processes = Limit-List @(Get-SysprepProcess) 80
     bootTime = $bootTime
     succeededTag = Test-Path -LiteralPath (Join-Path $sysprepFolder 'Sysprep_succeeded.tag')
     errors = [string[]]$important

@@ -49,7 +49,7 @@ function Start-Sysprep {
 $report = [ordered]@{ started = $false; imageState = Get-ImageState; bootTime = $null }
 try {
   $processes = @(Get-SysprepProcess)
-  $report.processes = Limit-List $processes 4
+  $report.processes = Limit-List $processes 80
   $report.bootTime = Get-BootTime
   if ($processes.Count -eq 0 -and $report.imageState -eq 'IMAGE_STATE_COMPLETE') {
     Remove-Obstacle
@@ -60,6 +60,6 @@ try {
 } catch {
   $report.error = "$($_.Exception.GetType().Name) in line $($_.InvocationInfo.ScriptLineNumber)"
 }
-$report.removed = Limit-List $removed 8
-$report.left = Limit-List $left 8
+$report.removed = Limit-List $removed 1200
+$report.left = Limit-List $left 900
 Write-Report 'sysprep' $report
