@@ -506,7 +506,6 @@ function seen(second: number, imageState?: string, changes: Partial<WindowsState
     imageState,
     processes: [],
     bootTime,
-    succeededTag: false,
     errors: [],
     tail: [],
     ...changes,
@@ -769,7 +768,6 @@ describe('the state of Sysprep', () => {
     imageState: 'IMAGE_STATE_UNDEPLOYABLE',
     processes: { count: 1, names: ['sysprep'] },
     bootTime: '2026-11-21T08:00:00Z',
-    succeededTag: false,
     errors: ['one'],
     tail: ['two'],
   };
@@ -779,7 +777,6 @@ describe('the state of Sysprep', () => {
       imageState: 'UNDEPLOYABLE',
       processes: ['sysprep'],
       bootTime,
-      succeededTag: false,
       errors: ['one'],
       tail: ['two'],
     });

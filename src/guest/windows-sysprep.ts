@@ -36,7 +36,6 @@ export interface WindowsState {
   readonly processes: readonly string[];
   /** When Windows started, in milliseconds. */
   readonly bootTime: number | undefined;
-  readonly succeededTag: boolean;
   /** Lines of setuperr.log and setupact.log that tell of errors, the usual cause first. */
   readonly errors: readonly string[];
   /** The end of setupact.log. */
@@ -98,7 +97,6 @@ export function readWindowsState(output: string, marker: string): WindowsState |
     imageState: imageStateOf(report['imageState']),
     processes: processes.names,
     bootTime: momentOf(report['bootTime']),
-    succeededTag: flagOf(report['succeededTag']) ?? false,
     errors: textsOf(report['errors']) ?? [],
     tail: textsOf(report['tail']) ?? [],
   };

@@ -31,7 +31,6 @@ Write-Report 'state' ([ordered]@{
     imageState = Get-ImageState
     processes = Limit-List @(Get-SysprepProcess) 80
     bootTime = $bootTime
-    succeededTag = Test-Path -LiteralPath (Join-Path $sysprepFolder 'Sysprep_succeeded.tag')
     errors = [string[]]$important
     tail = [string[]]$tail
   })
