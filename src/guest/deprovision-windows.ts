@@ -19,9 +19,9 @@ import {
 } from './windows-sysprep.ts';
 
 /** How long one script watches sysprep before it tells. */
-const WATCH_SECONDS = 30;
+const WATCH_SECONDS = 45;
 /** Sysprep hands over from process to process; so long nothing may work before it counts as ended. */
-const SETTLE_MS = 45_000;
+const SETTLE_MS = 60_000;
 const BUSY_MS = 10 * 60_000;
 
 /** Looks whether the guest is fit for sysprep, runs it and watches it to its end. */
