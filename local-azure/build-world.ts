@@ -3,6 +3,7 @@ import { createResources } from './arm/resources.ts';
 import type { ArmResources } from './arm/resource-store.ts';
 import { createBlobApp } from './blobs/app.ts';
 import type { Azurite } from './blobs/azurite.ts';
+import { createBootLogs } from './blobs/boot-logs.ts';
 import { createExportApp } from './blobs/export-app.ts';
 import { createDiskExports } from './blobs/exports.ts';
 import { createLoad } from './blobs/load.ts';
@@ -56,6 +57,7 @@ export async function buildWorld(
     resources: await fillResources(scenario, hosts, images),
     images,
     exports: listGrants(createDiskExports(hosts)),
+    bootLogs: createBootLogs(hosts),
   };
   const blobs: BlobStore = createBlobStore(parts, azurite);
   const world: RunningWorld = { ...parts, blobs };

@@ -8,6 +8,10 @@ export interface ScenarioGuest {
   readonly secondsPerLook?: number;
   /** Seconds from a boot until the agent is ready. Default: 20. */
   readonly bootSeconds?: number;
+  /** Whether the agent of a system that boots is ever ready. Default: ready. */
+  readonly bootsTo?: 'ready' | 'never';
+  /** Data disks without which it hangs in its boot, as a line in fstab makes it. Default: none. */
+  readonly needsLuns?: readonly number[];
 }
 
 /** What a script does. */

@@ -65,6 +65,21 @@ export interface ScenarioVirtualMachine {
   readonly securityType?: 'TrustedLaunch' | 'ConfidentialVM';
   readonly plan?: { readonly name: string; readonly product: string; readonly publisher: string };
   readonly extensions?: readonly string[];
+  /** Of Trusted Launch; none is shown by default. */
+  readonly secureBoot?: boolean;
+  readonly encryptionAtHost?: boolean;
+  /** Availability zone of the VM and its disks. Default: none. */
+  readonly zone?: string;
+  readonly licenseType?: string;
+  readonly diskController?: 'SCSI' | 'NVMe';
+  /** A system-assigned identity. */
+  readonly identity?: boolean;
+  /** Default: off, without a diagnostics profile. */
+  readonly bootDiagnostics?: 'managed' | 'off';
+  /** What becomes of its network interface when the VM is deleted. Default: Detach, and not shown. */
+  readonly nicDeleteOption?: 'Delete' | 'Detach';
+  /** Merged into the VM resource's properties as they are (userData, availabilitySet, ...). */
+  readonly properties?: Readonly<Record<string, unknown>>;
   readonly guest?: ScenarioGuest;
   readonly tags?: Readonly<Record<string, string>>;
   readonly osDisk: ScenarioDisk;

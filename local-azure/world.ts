@@ -8,6 +8,7 @@ export interface World {
   readonly resources: Resources;
   readonly images: DiskImages;
   readonly exports: DiskExports;
+  readonly bootLogs: BootLogs;
   readonly blobs: BlobStore;
 }
 
@@ -143,6 +144,19 @@ export interface DiskExports {
   open(url: URL): DiskExport | 'missing' | 'refused';
   /** Ends every SAS at once, or those whose resource ID is like that, as if their time were up. */
   endAll(resource?: RegExp): void;
+}
+
+/** Serial console logs of VMs, as retrieveBootDiagnosticsData opens them. */
+export interface BootLogs {
+  /** URLs with a SAS that lives for some minutes. */
+  grant(log: {
+    readonly vmName: string;
+    readonly vmId: string;
+    readonly minutes: number;
+    readonly read: () => string;
+  }): Readonly<Record<'consoleScreenshotBlobUri' | 'serialConsoleLogBlobUri', string>>;
+  /** The log behind a URL: `missing` or `refused`, or undefined for a host that has none. */
+  open(url: URL): { readonly text: string } | 'missing' | 'refused' | undefined;
 }
 
 /** The blobs of all accounts, as the control address shows them. */

@@ -4,6 +4,7 @@ import type { Scenario, ScenarioVirtualMachine } from '../../local-azure/scenari
 import { computePath, connectArm, connectCompute, quickly } from '../support/azure-clients.ts';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { send } from '../support/send.ts';
 import { smallScenario } from '../support/small-scenario.ts';
 
 let azure: LocalAzure;
@@ -102,6 +103,50 @@ describe('power', () => {
     await expect(azure.reset(withVm({ stoppedFromInside: true }))).rejects.toThrow(
       '/virtualMachines/0/stoppedFromInside: is for a VM whose powerState is stopped',
     );
+  });
+});
+
+describe('boot diagnostics', () => {
+  const acts = [
+    { script: '.', effects: [{ do: 'serial' as const, text: 'half' }, { do: 'reboot' as const }] },
+  ];
+  const guest = { acts };
+
+  test('in managed storage give the serial console under a SAS, as it is when it is read', async () => {
+    await azure.reset(withVm({ bootDiagnostics: 'managed', guest }));
+    const { instanceView, diagnosticsProfile } = await compute.virtualMachines.get(
+      'images',
+      'builder',
+      { expand: 'instanceView' },
+    );
+    expect(diagnosticsProfile).toEqual({ bootDiagnostics: { enabled: true } });
+    expect(instanceView?.bootDiagnostics).toEqual({});
+    const { serialConsoleLogBlobUri = '' } =
+      await compute.virtualMachines.retrieveBootDiagnosticsData('images', 'builder', {
+        sasUriExpirationTimeInMinutes: 5,
+      });
+    expect(await send(serialConsoleLogBlobUri)).toMatchObject({ status: 200, body: '' });
+    await run(['x']);
+    expect((await send(serialConsoleLogBlobUri)).body).toBe(
+      'half\nreboot: Restarting system\nlocal-azure: boot 1\n',
+    );
+    const tail = await send(serialConsoleLogBlobUri, { headers: { 'x-ms-range': 'bytes=5-9' } });
+    expect(tail).toMatchObject({ status: 206, body: 'reboo' });
+    const changed = serialConsoleLogBlobUri.replace('sig=', 'sig=A');
+    expect(await send(changed)).toMatchObject({ status: 403 });
+    expect(await azure.state()).toMatchObject({
+      guests: { [`${computePath}/virtualMachines/builder`]: { boots: 1, agent: 'notReady' } },
+    });
+  });
+
+  test('are refused where they are off, and for a time that Azure does not give', async () => {
+    const path = `${computePath}/virtualMachines/builder/retrieveBootDiagnosticsData`;
+    expect(await arm('POST', path)).toMatchObject({
+      status: 409,
+      json: { error: { code: 'OperationNotAllowed' } },
+    });
+    const query = 'api-version=2024-03-01&sasUriExpirationTimeInMinutes=1441';
+    expect(await arm('POST', `${path}?${query}`)).toMatchObject({ status: 400 });
   });
 });
 

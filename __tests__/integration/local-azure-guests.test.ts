@@ -197,6 +197,21 @@ describe('the effects of a script', () => {
     expect(await looks(2)).toEqual(['running Not Ready', 'running Ready']);
   });
 
+  test.each<[string, ScenarioGuest, string]>([
+    ['that never gets so far', { bootsTo: 'never' }, ''],
+    [
+      'that waits for a data disk',
+      { needsLuns: [0, 3] },
+      '[ TIME ] Timed out waiting for device /dev/disk/azure/scsi1/lun3.\nYou are in emergency mode.\n',
+    ],
+  ])('the agent of a system %s is not ready', async (_name, guest, console) => {
+    const dataDisks = [{ lun: 0, name: 'data', sizeGiB: 1 }];
+    const virtualMachines = await start(guest, { powerState: 'deallocated', dataDisks });
+    await virtualMachines.start('images', 'builder', quickly);
+    expect(await looks(9)).toEqual(Array(9).fill('running Not Ready'));
+    expect(serial()).toBe(`local-azure: boot 1\n${console}`);
+  });
+
   test('follow the clock where the scenario says so', async () => {
     await start({
       secondsPerLook: 0,

@@ -8,6 +8,7 @@ import { createArmApp } from '../../local-azure/arm/app.ts';
 import { createResources } from '../../local-azure/arm/resources.ts';
 import type { ArmResources } from '../../local-azure/arm/resource-store.ts';
 import { expandRole } from '../../local-azure/arm/roles.ts';
+import { createBootLogs } from '../../local-azure/blobs/boot-logs.ts';
 import { createDiskImages } from '../../local-azure/disks/images.ts';
 import { setContext } from '../../local-azure/edge/call-context.ts';
 import { createHosts } from '../../local-azure/edge/hosts.ts';
@@ -51,6 +52,7 @@ export async function startArm(scenario: Scenario): Promise<ArmListener> {
   const blobs = { seed: () => Promise.resolve(), list: () => Promise.resolve([]) };
   const world = {
     ...{ scenario, hosts, images, resources, exports, blobs },
+    bootLogs: createBootLogs(hosts),
     identities: createIdentities(scenario),
   };
   const app = recordTraffic(createArmApp(world), hosts.arm, (pair) => traffic.push(pair));

@@ -9,6 +9,7 @@ import { addAuthorizationRoutes } from './authorization-routes.ts';
 import { addBatchRoutes } from './batch-routes.ts';
 import { handle, queryOf, setCommonHeaders } from './call.ts';
 import type { Arm, ArmWorld, Call } from './call.ts';
+import { addBootDiagnosticsRoutes } from './boot-diagnostics-routes.ts';
 import { addDiskChangeRoutes } from './disk-change-routes.ts';
 import { addDiskRoutes } from './disk-routes.ts';
 import { requireGroup, requireSubscription } from './gate.ts';
@@ -44,6 +45,7 @@ export function createArmApp(world: ArmWorld): RequestListener {
   addOperationRoutes(app, arm);
   addVirtualMachineRoutes(app, arm);
   addRunCommandRoutes(app, arm);
+  addBootDiagnosticsRoutes(app, arm);
   addDiskRoutes(app, arm);
   addDiskChangeRoutes(app, arm);
   addSnapshotRoutes(app, arm);

@@ -38,7 +38,7 @@ function contentsOfVm(arm: Arm, request: ImageRequest, id: string): Contents {
     throw sourceNotFound(nameOf(id));
   }
   requireCapturable(vm);
-  const { scenario, disks } = vm.parts;
+  const { model, disks } = vm.parts;
   const [osDisk, ...dataDisks] = disks.map(({ scenario: given, place, disk }) => ({
     lun: place === 'os' ? -1 : place,
     source: disk,
@@ -54,8 +54,8 @@ function contentsOfVm(arm: Arm, request: ImageRequest, id: string): Contents {
   if (osDisk === undefined) throw sourceNotFound(vm.name);
   return {
     sourceVirtualMachineId: vm.id,
-    hyperVGeneration: request.hyperVGeneration ?? scenario.hyperVGeneration ?? 'V2',
-    osType: scenario.osType,
+    hyperVGeneration: request.hyperVGeneration ?? model.hyperVGeneration,
+    osType: model.osType,
     osState: 'Generalized',
     osDisk: { disk: osDisk.disk, source: osDisk.source },
     dataDisks,
@@ -75,7 +75,7 @@ function requireCapturable(vm: VirtualMachine): void {
       'Capture operation cannot be completed because the VM is not generalized.',
     );
   }
-  const { securityType } = vm.parts.scenario;
+  const { securityType } = vm.parts.model;
   if (securityType === undefined) return;
   // https://learn.microsoft.com/azure/virtual-machines/capture-image-resource: only a gallery takes them.
   throw operationNotAllowed(

@@ -5,17 +5,16 @@ type Status = Record<string, string>;
 
 /** The run-time view of a VM. A deallocated one has no agent and no computer name. */
 export function buildInstanceView(vm: VirtualMachineState): Record<string, unknown> {
-  const { scenario, disks } = vm.parts;
+  const { model, disks } = vm.parts;
   return {
     ...(vm.powerState === 'deallocated' ? {} : describeGuest(vm)),
     disks: disks.map((attached) => ({
       name: attached.scenario.name,
       statuses: [succeeded(vm.changedAt)],
     })),
-    ...(scenario.extensions === undefined
-      ? {}
-      : { extensions: scenario.extensions.map(describeExtension) }),
-    hyperVGeneration: scenario.hyperVGeneration ?? 'V2',
+    ...(vm.extensions.length === 0 ? {} : { extensions: vm.extensions.map(describeExtension) }),
+    ...(model.hasBootDiagnostics ? { bootDiagnostics: {} } : {}),
+    hyperVGeneration: model.hyperVGeneration,
     statuses: [
       ...(vm.isGeneralized
         ? [{ code: 'OSState/generalized', level: 'Info', displayStatus: 'VM generalized' }]
@@ -31,16 +30,17 @@ export function buildInstanceView(vm: VirtualMachineState): Record<string, unkno
 }
 
 function describeGuest({
-  parts: { scenario },
+  parts: { model },
+  extensions,
   guest,
   changedAt,
 }: VirtualMachineState): Record<string, unknown> {
   const { agent } = guest;
-  const isLinux = scenario.osType === 'Linux';
-  const runCommand = `Microsoft.CPlat.Core.RunCommand${scenario.osType}`;
-  const handlers = [...(scenario.extensions ?? []), ...(guest.hasCarried ? [runCommand] : [])];
+  const isLinux = model.osType === 'Linux';
+  const runCommand = `Microsoft.CPlat.Core.RunCommand${model.osType}`;
+  const handlers = [...extensions, ...(guest.hasCarried ? [runCommand] : [])];
   return {
-    computerName: scenario.name,
+    computerName: model.computerName,
     osName: isLinux ? 'ubuntu' : 'Windows Server 2022 Datacenter Azure Edition',
     osVersion: isLinux ? '22.04' : '10.0.20348.2582',
     ...(agent === 'absent' ? {} : { vmAgent: describeAgent(agent, isLinux, changedAt, handlers) }),

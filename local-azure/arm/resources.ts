@@ -18,7 +18,8 @@ import { Snapshot } from './snapshot.ts';
 import { buildStorageAccount } from './storage-account.ts';
 import { uuidFrom } from './uuid.ts';
 import { VirtualMachine } from './virtual-machine.ts';
-import type { AttachedDisk } from './vm-state.ts';
+import { modelOf } from './vm-model.ts';
+import type { AttachedDisk, VirtualMachineParts } from './vm-state.ts';
 
 interface Group {
   readonly id: string;
@@ -118,12 +119,39 @@ async function addVirtualMachine(
         : undefined;
     disks.push({ scenario: disk, place, disk: managed });
   }
-  const id = `${group.id}/providers/Microsoft.Compute/virtualMachines/${scenario.name}`;
-  const vm = new VirtualMachine({ id, location, scenario, disks, timeCreated: filling.now });
+  const vm = buildVirtualMachine(scenario, {
+    id: `${group.id}/providers/Microsoft.Compute/virtualMachines/${scenario.name}`,
+    interfaceId: `${group.id}/providers/Microsoft.Network/networkInterfaces/${scenario.name}-nic`,
+    ...{ location, disks, timeCreated: filling.now },
+  });
   for (const { disk } of disks) {
     if (disk !== undefined) disk.owner = vm;
   }
   filling.resources.put(vm);
+}
+
+function buildVirtualMachine(
+  scenario: ScenarioVirtualMachine,
+  place: Pick<VirtualMachineParts, 'id' | 'location' | 'disks' | 'timeCreated'> & {
+    readonly interfaceId: string;
+  },
+): VirtualMachine {
+  const { interfaceId, ...rest } = place;
+  return new VirtualMachine({
+    ...rest,
+    vmId: uuidFrom(place.id),
+    model: modelOf(scenario, interfaceId),
+    guest: scenario.guest ?? { bootSeconds: 0 },
+    extensions: scenario.extensions ?? [],
+    tags: scenario.tags ?? {},
+    beginning: {
+      powerState: scenario.powerState ?? 'running',
+      provisioningState: scenario.provisioningState ?? 'Succeeded',
+      isGeneralized: scenario.generalized ?? false,
+      isStoppedFromInside: scenario.stoppedFromInside ?? false,
+      agent: scenario.agent ?? 'ready',
+    },
+  });
 }
 
 async function addFreeDisk(filling: Filling, scenario: ScenarioFreeDisk): Promise<void> {

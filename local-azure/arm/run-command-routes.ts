@@ -114,7 +114,7 @@ function describeRun(
 function readScript(body: unknown, vm: VirtualMachine): GuestScript {
   const commandId = textAt(body, 'commandId');
   if (commandId === undefined) throw missingParameter('commandId');
-  const { osType } = vm.parts.scenario;
+  const { osType } = vm.parts.model;
   const known = osType === 'Linux' ? 'RunShellScript' : 'RunPowerShellScript';
   // Azure has more commands, all of which are scripts of its own.
   if (commandId.toLowerCase() !== known.toLowerCase()) {

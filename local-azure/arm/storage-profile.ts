@@ -3,10 +3,10 @@ import type { AttachedDisk, VirtualMachineState } from './vm-state.ts';
 /** The disks of a VM as its model lists them; a deallocated VM shows neither size nor SKU. */
 export function buildStorageProfile(vm: VirtualMachineState): Record<string, unknown> {
   const isDeallocated = vm.powerState === 'deallocated';
-  const { disks, scenario } = vm.parts;
+  const { disks, model } = vm.parts;
   return {
     osDisk: {
-      osType: scenario.osType,
+      osType: model.osType,
       ...(disks.find(({ place }) => place === 'os')?.scenario.ephemeral === true
         ? { diffDiskSettings: { option: 'Local' } }
         : {}),
@@ -18,6 +18,7 @@ export function buildStorageProfile(vm: VirtualMachineState): Record<string, unk
     dataDisks: disks
       .filter(({ place }) => place !== 'os')
       .map((attached) => ({ lun: attached.place, ...describeDisk(attached, isDeallocated) })),
+    ...(model.diskController === undefined ? {} : { diskControllerType: model.diskController }),
   };
 }
 
@@ -26,10 +27,10 @@ function describeDisk(
   isDeallocated: boolean,
 ): Record<string, unknown> {
   if (attached === undefined) return {};
-  const { scenario, disk, place } = attached;
+  const { scenario, disk, place, createOption, deleteOption } = attached;
   return {
     name: scenario.name,
-    createOption: place === 'os' ? 'FromImage' : 'Attach',
+    createOption: createOption ?? (place === 'os' ? 'FromImage' : 'Attach'),
     ...(disk === undefined ? { vhd: { uri: scenario.unmanagedUri } } : {}),
     caching: scenario.caching ?? (place === 'os' ? 'ReadWrite' : 'None'),
     ...(disk === undefined
@@ -39,7 +40,7 @@ function describeDisk(
             ? { id: disk.id }
             : { storageAccountType: disk.sku, id: disk.id },
         }),
-    deleteOption: 'Detach',
+    deleteOption: deleteOption ?? 'Detach',
     ...(isDeallocated && disk !== undefined
       ? {}
       : { diskSizeGB: disk?.sizeGiB ?? scenario.sizeGiB ?? 30 }),

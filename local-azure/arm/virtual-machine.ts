@@ -1,6 +1,5 @@
 import { Guest } from '../guests/guest.ts';
 import type { AgentState } from '../guests/guest.ts';
-import type { ScenarioVirtualMachine } from '../scenario.ts';
 import type { Resource, ResourceBody } from '../world.ts';
 import { formatTime } from './azure-time.ts';
 import { buildInstanceView } from './instance-view.ts';
@@ -8,10 +7,9 @@ import type { ManagedDisk } from './managed-disk.ts';
 import type { OperationPlan } from './operations.ts';
 import { nameOf } from './resource-id.ts';
 import { buildStorageProfile } from './storage-profile.ts';
-import { uuidFrom } from './uuid.ts';
 import type { PowerState, VirtualMachineParts, VirtualMachineState } from './vm-state.ts';
 
-/** A virtual machine: its power state, and whether it is generalized. */
+/** A virtual machine: its power state, whether it is generalized, and what runs in it. */
 export class VirtualMachine implements Resource, VirtualMachineState {
   readonly type = 'Microsoft.Compute/virtualMachines';
   readonly id: string;
@@ -23,6 +21,8 @@ export class VirtualMachine implements Resource, VirtualMachineState {
   /** Powered off by the guest: the compute service takes the VM for one that shall run. */
   isStoppedFromInside: boolean;
   readonly guest: Guest;
+  extensions: readonly string[];
+  tags: Readonly<Record<string, string>>;
   changedAt: Date;
   /** Counts changes, as the etag of a VM does. */
   #revision = 1;
@@ -32,14 +32,17 @@ export class VirtualMachine implements Resource, VirtualMachineState {
   #operation: symbol | undefined;
 
   constructor(parts: VirtualMachineParts) {
+    const { beginning } = parts;
     this.parts = parts;
     this.id = parts.id;
     this.location = parts.location;
-    this.powerState = parts.scenario.powerState ?? 'running';
+    this.powerState = beginning.powerState;
     this.#restingState = this.powerState;
-    this.provisioningState = parts.scenario.provisioningState ?? 'Succeeded';
-    this.isGeneralized = parts.scenario.generalized ?? false;
-    this.isStoppedFromInside = parts.scenario.stoppedFromInside ?? false;
+    this.provisioningState = beginning.provisioningState;
+    this.isGeneralized = beginning.isGeneralized;
+    this.isStoppedFromInside = beginning.isStoppedFromInside;
+    this.extensions = parts.extensions;
+    this.tags = parts.tags;
     this.guest = this.#createGuest();
     this.changedAt = parts.timeCreated;
   }
@@ -123,28 +126,41 @@ export class VirtualMachine implements Resource, VirtualMachineState {
 
   /** The JSON of a GET, with or without the instance view. */
   show({ isExpanded }: { readonly isExpanded: boolean }): ResourceBody {
-    const { scenario } = this.parts;
-    const extensions = scenario.extensions ?? [];
+    const { plan, zones, identity } = this.parts.model;
     return {
       name: this.name,
       id: this.id,
       type: this.type,
       location: this.location,
-      tags: { ...scenario.tags },
-      ...(scenario.plan === undefined ? {} : { plan: scenario.plan }),
+      tags: { ...this.tags },
+      ...(plan === undefined ? {} : { plan }),
+      ...(identity === undefined ? {} : { identity }),
       properties: this.#properties(isExpanded),
+      ...(zones.length === 0 ? {} : { zones }),
       etag: this.etag,
-      ...(extensions.length === 0
+      ...(this.extensions.length === 0
         ? {}
-        : { resources: extensions.map((name) => this.#extension(name)) }),
+        : { resources: this.extensions.map((name) => this.showExtension(name)) }),
+    };
+  }
+
+  /** The JSON of an extension. */
+  showExtension(name: string): Record<string, unknown> {
+    return {
+      name,
+      id: `${this.id}/extensions/${name}`,
+      type: `${this.type}/extensions`,
+      location: this.location,
+      properties: { autoUpgradeMinorVersion: true, provisioningState: 'Succeeded', type: name },
     };
   }
 
   #createGuest(): Guest {
-    const { guest = { bootSeconds: 0 }, agent = 'ready', osType } = this.parts.scenario;
-    return new Guest(guest, agent, {
-      name: this.name,
-      osType,
+    const { guest, beginning, model, disks } = this.parts;
+    return new Guest(guest, beginning.agent, {
+      name: model.computerName,
+      osType: model.osType,
+      luns: disks.flatMap(({ place }) => (place === 'os' ? [] : [place])),
       boot: () => {
         this.#osDisk?.boot();
       },
@@ -155,55 +171,23 @@ export class VirtualMachine implements Resource, VirtualMachineState {
   }
 
   #properties(isExpanded: boolean): Record<string, unknown> {
-    const { scenario, timeCreated } = this.parts;
-    const group = this.id.split('/providers/')[0] ?? '';
+    const { model, timeCreated, vmId } = this.parts;
     return {
-      hardwareProfile: { vmSize: scenario.size ?? 'Standard_D2s_v5' },
+      hardwareProfile: { vmSize: model.size },
       provisioningState: this.provisioningState,
-      vmId: uuidFrom(this.id),
+      vmId,
       storageProfile: buildStorageProfile(this),
-      osProfile: buildOsProfile(scenario),
-      ...(scenario.securityType === undefined
-        ? {}
-        : { securityProfile: { securityType: scenario.securityType } }),
       networkProfile: {
-        networkInterfaces: [
-          { id: `${group}/providers/Microsoft.Network/networkInterfaces/${this.name}-nic` },
-        ],
+        networkInterfaces: model.interfaces.map(({ id, primary, ...options }) => ({
+          id,
+          ...(primary === undefined && options.deleteOption === undefined
+            ? {}
+            : { properties: { ...(primary === undefined ? {} : { primary }), ...options } }),
+        })),
       },
+      ...model.properties,
       ...(isExpanded ? { instanceView: this.instanceView } : {}),
       timeCreated: formatTime(timeCreated),
     };
   }
-
-  #extension(name: string): Record<string, unknown> {
-    return {
-      name,
-      id: `${this.id}/extensions/${name}`,
-      type: `${this.type}/extensions`,
-      location: this.location,
-      properties: { autoUpgradeMinorVersion: true, provisioningState: 'Succeeded', type: name },
-    };
-  }
-}
-
-function buildOsProfile(scenario: ScenarioVirtualMachine): Record<string, unknown> {
-  const common = { provisionVMAgent: scenario.agent !== 'absent' };
-  const patches = { patchMode: 'ImageDefault', assessmentMode: 'ImageDefault' };
-  return {
-    computerName: scenario.name,
-    adminUsername: 'azureuser',
-    ...(scenario.osType === 'Linux'
-      ? {
-          linuxConfiguration: {
-            disablePasswordAuthentication: true,
-            ...common,
-            patchSettings: patches,
-          },
-        }
-      : { windowsConfiguration: { ...common, enableAutomaticUpdates: true } }),
-    secrets: [],
-    allowExtensionOperations: true,
-    requireGuestProvisionSignal: true,
-  };
 }

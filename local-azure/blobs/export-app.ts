@@ -34,6 +34,11 @@ async function serve(
   response: ServerResponse,
 ): Promise<void> {
   const url = new URL(request.url ?? '/', `https://${request.headers.host ?? ''}`);
+  const log = world.bootLogs.open(url);
+  if (log !== undefined) {
+    sendLog(request, response, log);
+    return;
+  }
   const found = world.exports.open(url);
   if (found === 'missing') throw new Refusal(problems.resourceNotFound);
   if (found === 'refused') throw new Refusal(problems.authenticationFailed);
@@ -54,6 +59,31 @@ async function serve(
   } else {
     await sendBytes(request, response, found, headers);
   }
+}
+
+/** A serial console log; it grows, and is read as it is now. */
+function sendLog(
+  request: IncomingMessage,
+  response: ServerResponse,
+  log: Exclude<ReturnType<World['bootLogs']['open']>, undefined>,
+): void {
+  if (log === 'missing') throw new Refusal(problems.blobNotFound);
+  if (log === 'refused') throw new Refusal(problems.authenticationFailed);
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    throw new Refusal(problems.permissionMismatch);
+  }
+  const text = Buffer.from(log.text);
+  const asked = readRange(request, text.length);
+  if (asked === 'invalid') throw new Refusal(problems.invalidRange);
+  const { start, end } = asked ?? { start: 0, end: text.length };
+  response.writeHead(asked ? 206 : 200, {
+    ...serviceHeaders(request, EXPORT_VERSION),
+    'content-type': 'application/octet-stream',
+    'content-length': end - start,
+    ...(asked && { 'content-range': `bytes ${start}-${end - 1}/${text.length}` }),
+    'x-ms-blob-type': 'AppendBlob',
+  });
+  response.end(request.method === 'HEAD' ? undefined : text.subarray(start, end));
 }
 
 /** Lets a read take its time; refuses it where the budget of the export is used up. */

@@ -22,6 +22,8 @@ export interface GuestCommand {
 export interface GuestHost {
   readonly name: string;
   readonly osType: 'Linux' | 'Windows';
+  /** Of the data disks. */
+  readonly luns: readonly number[];
   readonly powerOff: () => void;
   /** The system starts, and writes to its disk. */
   readonly boot: () => void;
@@ -91,10 +93,22 @@ export class Guest {
     this.write(`local-azure: boot ${this.boots}`);
     if (this.#installed === 'absent') return;
     this.agent = 'notReady';
+    if (!this.#getsUp()) return;
     this.#clock.after(this.#scenario.bootSeconds ?? 20, () => {
       this.recover();
     });
     this.#clock.settle();
+  }
+
+  /** Whether the system comes up as far as its agent; its console says why not. */
+  #getsUp(): boolean {
+    const { bootsTo = 'ready', needsLuns = [] } = this.#scenario;
+    const missing = needsLuns.filter((lun) => !this.#host.luns.includes(lun));
+    for (const lun of missing) {
+      this.write(`[ TIME ] Timed out waiting for device /dev/disk/azure/scsi1/lun${lun}.`);
+    }
+    if (missing.length > 0) this.write('You are in emergency mode.');
+    return missing.length === 0 && bootsTo === 'ready';
   }
 
   /** The agent is as it was installed. */
