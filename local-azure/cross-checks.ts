@@ -33,7 +33,14 @@ function findUnknownGroups(scenario: Scenario): readonly string[] {
   const known = new Set(scenario.resourceGroups.map(({ name }) => name.toLowerCase()));
   const users = [
     ...(
-      ['virtualMachines', 'disks', 'snapshots', 'storageAccounts', 'batchAccounts'] as const
+      [
+        'virtualMachines',
+        'networks',
+        'disks',
+        'snapshots',
+        'storageAccounts',
+        'batchAccounts',
+      ] as const
     ).flatMap((list) =>
       (scenario[list] ?? []).map(({ resourceGroup }, index) => ({
         path: `/${list}/${index}`,
@@ -50,7 +57,9 @@ function findUnknownGroups(scenario: Scenario): readonly string[] {
 }
 
 function findRepeats(scenario: Scenario): readonly string[] {
-  const named = (list: 'virtualMachines' | 'snapshots' | 'batchAccounts'): readonly Named[] =>
+  const named = (
+    list: 'virtualMachines' | 'networks' | 'snapshots' | 'batchAccounts',
+  ): readonly Named[] =>
     (scenario[list] ?? []).map(({ resourceGroup, name }, index) => ({
       path: `/${list}/${index}/name`,
       name: `${resourceGroup}/${name}`,
@@ -68,6 +77,7 @@ function findRepeats(scenario: Scenario): readonly string[] {
     ...repeatsOf('resource group', at('/resourceGroups', 'name', scenario.resourceGroups)),
     ...repeatsOf('virtual machine', named('virtualMachines')),
     ...repeatsOf('snapshot', named('snapshots')),
+    ...repeatsOf('network', named('networks')),
     ...repeatsOf('Batch account', named('batchAccounts')),
     ...repeatsOf(
       'disk',

@@ -8,6 +8,7 @@ export interface Scenario {
   readonly subscriptions: readonly ScenarioSubscription[];
   readonly resourceGroups: readonly ScenarioResourceGroup[];
   readonly virtualMachines?: readonly ScenarioVirtualMachine[];
+  readonly networks?: readonly ScenarioNetwork[];
   readonly disks?: readonly ScenarioFreeDisk[];
   readonly snapshots?: readonly ScenarioSnapshot[];
   readonly storageAccounts?: readonly ScenarioStorageAccount[];
@@ -78,12 +79,27 @@ export interface ScenarioVirtualMachine {
   readonly bootDiagnostics?: 'managed' | 'off';
   /** What becomes of its network interface when the VM is deleted. Default: Detach, and not shown. */
   readonly nicDeleteOption?: 'Delete' | 'Detach';
+  /** A public address at its interface. Default: false. */
+  readonly publicAddress?: boolean;
   /** Merged into the VM resource's properties as they are (userData, availabilitySet, ...). */
   readonly properties?: Readonly<Record<string, unknown>>;
   readonly guest?: ScenarioGuest;
   readonly tags?: Readonly<Record<string, string>>;
   readonly osDisk: ScenarioDisk;
   readonly dataDisks?: readonly (ScenarioDisk & { readonly lun: number })[];
+}
+
+/** A virtual network beside those that the VMs have. */
+export interface ScenarioNetwork {
+  readonly resourceGroup: string;
+  readonly name: string;
+  /** Default: the resource group's. */
+  readonly location?: string;
+  /** Default: 10.1.0.0/16. */
+  readonly addressPrefix?: string;
+  /** Default: one with the name default and the first 256 addresses. */
+  readonly subnets?: readonly { readonly name: string; readonly addressPrefix: string }[];
+  readonly tags?: Readonly<Record<string, string>>;
 }
 
 export interface ScenarioDisk {
@@ -274,7 +290,11 @@ export interface ScenarioModel {
         | 'delete'
         | 'runCommand'
         | 'image'
-        | 'disk',
+        | 'disk'
+        | 'network'
+        | 'createVm'
+        | 'deleteVm'
+        | 'extension',
         number
       >
     >

@@ -69,6 +69,8 @@ export interface Identities {
 /** An ARM resource as it is kept: its JSON, and what the wire never shows. */
 export interface Resource {
   readonly id: string;
+  /** Default: the one in its body, which may have to be worked out first. */
+  readonly type?: string;
   /** The JSON that a GET answers, without the parts that are worked out when asked. */
   body: ResourceBody;
   /** What the wire never shows, for the control address. */

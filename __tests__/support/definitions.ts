@@ -78,6 +78,10 @@ const unchecked: readonly { readonly path: RegExp; readonly reason: string }[] =
     reason: 'The endpoints of a cloud are in no definition.',
   },
   {
+    path: /\/providers\/Microsoft\.Network\//i,
+    reason: 'The definitions of Microsoft.Network are not among those at hand.',
+  },
+  {
     path: /\/providers\/Microsoft\.Authorization\/locks$/i,
     reason: 'Locks are defined apart (Microsoft.Authorization 2020-05-01, locks.json).',
   },

@@ -7,6 +7,8 @@ import { uuidFrom } from './uuid.ts';
 export interface Acceptance {
   readonly subscriptionId: string;
   readonly location: string;
+  /** Default: Microsoft.Compute. */
+  readonly provider?: 'Microsoft.Network';
   /** VMs have operations of the compute service, disks and snapshots those of the disk service. */
   readonly service: 'operations' | 'DiskOperations';
   /** What Azure sends as Retry-After; undefined where it sends none. */
@@ -27,8 +29,8 @@ export function acceptOperation(
   const { fault } = contextOf(call.request);
   const failure = fault?.kind === 'fail-operation' ? fault : undefined;
   const operation = arm.operations.start(plan, failure);
-  const { subscriptionId, location, service } = acceptance;
-  const path = `/subscriptions/${subscriptionId}/providers/Microsoft.Compute/locations/${location}/${service}/${operation.id}`;
+  const { subscriptionId, location, service, provider = 'Microsoft.Compute' } = acceptance;
+  const path = `/subscriptions/${subscriptionId}/providers/${provider}/locations/${location}/${service}/${operation.id}`;
   const query = {
     p: uuidFrom(`${service}/${location}`),
     'api-version': call.query.get('api-version') ?? '',
@@ -38,7 +40,9 @@ export function acceptOperation(
   call.response.set({
     'azure-asyncoperation': urlOf({}),
     'x-ms-request-id': operation.id,
-    ...(service === 'operations' ? { 'azure-asyncnotification': 'Enabled' } : {}),
+    ...(service === 'operations' && provider === 'Microsoft.Compute'
+      ? { 'azure-asyncnotification': 'Enabled' }
+      : {}),
   });
   setRetryAfter(arm, call, acceptance.retryAfterSeconds);
   const { status = 202 } = acceptance;

@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import express from 'express';
 import type { NextFunction, Request, Response } from 'express';
+import { addNetworkRoutes } from '../network/network-routes.ts';
 import { addAccessRoutes } from './access-routes.ts';
 import { addStorageAccountRoutes } from './account-routes.ts';
 import { ArmError, gatewayError } from './arm-error.ts';
@@ -51,6 +52,7 @@ export function createArmApp(world: ArmWorld): RequestListener {
   addSnapshotRoutes(app, arm);
   addImageRoutes(app, arm);
   addAccessRoutes(app, arm);
+  addNetworkRoutes(app, arm);
   addStorageAccountRoutes(app, arm);
   addBatchRoutes(app, arm);
   addSubscriptionRoutes(app, arm);

@@ -7,9 +7,12 @@ import type { Arm, Call } from './call.ts';
 
 /** Routes under which long-running operations are polled. */
 export function addOperationRoutes(app: Express, arm: Arm): void {
-  const at = '/subscriptions/:subscription/providers/Microsoft.Compute/locations/:location';
+  const providers = '/subscriptions/:subscription/providers';
+  const at = `${providers}/Microsoft.Compute/locations/:location`;
   app.get(`${at}/operations/:operation`, handle(arm, pollOperation));
   app.get(`${at}/DiskOperations/:operation`, handle(arm, pollOperation));
+  const network = `${providers}/Microsoft.Network/locations/:location/operations/:operation`;
+  app.get(network, handle(arm, pollOperation));
 }
 
 function pollOperation(arm: Arm, call: Call): void {
@@ -26,7 +29,8 @@ function pollOperation(arm: Arm, call: Call): void {
     throw new ArmError(404, 'NotFound', 'The entity was not found in this Azure location.');
   }
   const isDisk = /\/DiskOperations\//i.test(call.request.path);
-  setOperationQuota(arm, call, isDisk);
+  const isNetwork = /\/Microsoft\.Network\//i.test(call.request.path);
+  if (!isNetwork) setOperationQuota(arm, call, isDisk);
   const state = operation.poll();
   // The disk service has never been seen to say when to come back.
   if (state.status === 'InProgress') {

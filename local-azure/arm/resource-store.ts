@@ -27,7 +27,7 @@ export const resourceGroupType = 'Microsoft.Resources/resourceGroups';
 export function createStore(subscriptions: readonly ScenarioSubscription[]): ArmResources {
   const kept = new Map<string, Resource>();
   const ofType = (type: string): readonly Resource[] =>
-    [...kept.values()].filter((resource) => isSame(resource.body.type, type));
+    [...kept.values()].filter((resource) => isSame(resource.type ?? resource.body.type, type));
   const find = (id: string): Resource | undefined => kept.get(toKey(id));
   return {
     subscriptions,

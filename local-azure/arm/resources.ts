@@ -1,8 +1,13 @@
 import { requireSandbox } from '../guests/sandbox.ts';
+import { readNetworkRequest } from '../network/network-requests.ts';
+import { networkTypes } from '../network/network-resource.ts';
+import type { NetworkType } from '../network/network-resource.ts';
+import { addNetworkResource } from '../network/network-store.ts';
 import type {
   Scenario,
   ScenarioDisk,
   ScenarioFreeDisk,
+  ScenarioNetwork,
   ScenarioResourceGroup,
   ScenarioSnapshot,
   ScenarioVirtualMachine,
@@ -48,6 +53,7 @@ export async function createResources(
     resources.put(buildResourceGroup(group, groupId(scenario, group)));
   }
   for (const vm of scenario.virtualMachines ?? []) await addVirtualMachine(filling, vm);
+  for (const network of scenario.networks ?? []) addFreeNetwork(filling, network);
   for (const disk of scenario.disks ?? []) await addFreeDisk(filling, disk);
   for (const snapshot of scenario.snapshots ?? []) addSnapshot(filling, snapshot);
   for (const account of scenario.storageAccounts ?? []) {
@@ -128,6 +134,57 @@ async function addVirtualMachine(
     if (disk !== undefined) disk.owner = vm;
   }
   filling.resources.put(vm);
+  addNetwork(filling, scenario, group.id, location);
+}
+
+/** Each VM is in a network of its own. */
+function addNetwork(
+  { resources }: Filling,
+  { name, publicAddress = false }: ScenarioVirtualMachine,
+  groupPath: string,
+  location: string,
+): void {
+  const idOf = (type: NetworkType, suffix: string): string =>
+    `${groupPath}/providers/${type}/${name}-${suffix}`;
+  const add = (type: NetworkType, suffix: string, properties: unknown): void => {
+    const body = { location, properties };
+    addNetworkResource(resources, readNetworkRequest(type, idOf(type, suffix), body, resources));
+  };
+  const networkId = idOf(networkTypes.virtualNetwork, 'vnet');
+  add(networkTypes.virtualNetwork, 'vnet', {
+    addressSpace: { addressPrefixes: ['10.0.0.0/16'] },
+    subnets: [{ name: 'default', properties: { addressPrefix: '10.0.0.0/24' } }],
+  });
+  if (publicAddress) add(networkTypes.publicAddress, 'ip', {});
+  const publicIPAddress = { id: idOf(networkTypes.publicAddress, 'ip') };
+  add(networkTypes.networkInterface, 'nic', {
+    ipConfigurations: [
+      {
+        name: 'ipconfig1',
+        properties: {
+          subnet: { id: `${networkId}/subnets/default` },
+          ...(publicAddress ? { publicIPAddress } : {}),
+        },
+      },
+    ],
+  });
+}
+
+function addFreeNetwork({ scenario, resources }: Filling, given: ScenarioNetwork): void {
+  const group = findGroup(scenario, given.resourceGroup);
+  const { addressPrefix = '10.1.0.0/16', tags = {} } = given;
+  const { subnets = [{ name: 'default', addressPrefix: '10.1.0.0/24' }] } = given;
+  const id = `${group.id}/providers/${networkTypes.virtualNetwork}/${given.name}`;
+  const body = {
+    location: given.location ?? group.location,
+    tags,
+    properties: {
+      addressSpace: { addressPrefixes: [addressPrefix] },
+      subnets: subnets.map(({ name, ...properties }) => ({ name, properties })),
+    },
+  };
+  const parts = readNetworkRequest(networkTypes.virtualNetwork, id, body, resources);
+  addNetworkResource(resources, parts);
 }
 
 function buildVirtualMachine(
