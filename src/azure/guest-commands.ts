@@ -1,5 +1,6 @@
 import {
   createHttpHeaders,
+  createPipelineFromOptions,
   createPipelineRequest,
   type HttpClient,
 } from '@azure/core-rest-pipeline';
@@ -67,6 +68,9 @@ export function createGuestCommands({ at }: ComputeClients, httpClient: HttpClie
   };
 }
 
+/** The SDK's own retries, and the proxy of the environment. */
+const pipeline = createPipelineFromOptions({});
+
 /** The text of a blob by its SAS; undefined when there is none yet. */
 async function readText(
   httpClient: HttpClient,
@@ -75,6 +79,6 @@ async function readText(
 ): Promise<string | undefined> {
   const headers = createHttpHeaders({ 'x-ms-version': '2021-12-02' });
   const request = createPipelineRequest({ url, headers, abortSignal: signal });
-  const { status, bodyAsText } = await httpClient.sendRequest(request);
+  const { status, bodyAsText } = await pipeline.sendRequest(httpClient, request);
   return status === 200 ? (bodyAsText ?? '') : undefined;
 }

@@ -1,0 +1,270 @@
+import { describe, expect, test } from '@jest/globals';
+import type { GuestScript } from '../../src/azure/guest-commands.ts';
+import type { VirtualMachine } from '../../src/facts.ts';
+import { deprovision } from '../../src/guest/deprovision.ts';
+import type { GuestRig } from '../../src/guest/guest-command.ts';
+import { vmOf } from '../support/facts.ts';
+import { literalClock, literalLog } from '../support/literal-ports.ts';
+import { guestOutput, healthyGuest } from '../support/windows-guest.ts';
+
+const order = { deprovisionUser: true, timeoutSeconds: 300, allowsDomainMember: true };
+const marker = '0123456789abcdef0123456789abcdef';
+const bootTime = '2026-11-21T08:00:00Z';
+
+/** A guest as the action meets it: what its scripts print, its VM and its serial console as time passes, in seconds. */
+interface Acting {
+  readonly osType?: 'Linux' | 'Windows';
+  readonly prints: (script: string, seconds: number) => string;
+  readonly vm?: (seconds: number) => Partial<VirtualMachine>;
+  readonly serial?: (seconds: number) => string | undefined;
+  readonly signal?: AbortSignal;
+  readonly changes?: Partial<typeof order>;
+}
+
+async function run({ osType = 'Linux', prints, vm, serial, signal, changes }: Acting) {
+  const clock = literalClock();
+  const log = literalLog();
+  const scripts: string[] = [];
+  const seconds = (): number => clock.now() / 1000;
+  const vmSeen = (): VirtualMachine => vmOf({ osType, ...vm?.(seconds()) });
+  const rig: GuestRig = {
+    clock,
+    log,
+    signal: signal ?? new AbortController().signal,
+    newMarker: () => marker,
+    compute: { getVm: () => Promise.resolve(vmSeen()) },
+    guests: {
+      run: async (_id: string, { text }: GuestScript) => {
+        scripts.push(text);
+        await clock.sleep(20_000, rig.signal);
+        return prints(text, seconds());
+      },
+      serialLog: () => Promise.resolve(serial?.(seconds())),
+      removeExtension: () => Promise.resolve(),
+    },
+  };
+  const failure = await deprovision(vmOf({ osType }), { ...order, ...changes }, rig).then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+  return { failure, lines: log.lines, seconds: seconds(), scripts };
+}
+
+const started = `@${marker} end started`;
+
+describe('a Linux guest', () => {
+  test('that fails without its agent tells it on the serial console', async () => {
+    const { failure, lines, seconds } = await run({
+      prints: () => started,
+      vm: (now) => ({ agent: now < 60 ? 'ready' : 'notReady' }),
+      serial: (now) =>
+        now < 60
+          ? '[ 1.0] Linux'
+          : `[ 1.0] Linux\n[ 60.1] @${marker} step clean-cloud-init failed it did not\n@${marker} end failed Step clean-cloud-init failed`,
+    });
+    expect(failure).toBe(
+      'The guest of VM "builder" could not be deprovisioned: Step clean-cloud-init failed. See the guest\'s log above; the VM still runs.',
+    );
+    expect(lines).toContain('info:   clean-cloud-init: failed it did not');
+    expect(seconds).toBeLessThan(120);
+  });
+
+  test('that never ends is given up after its time and that of its own watchdog', async () => {
+    const { failure, lines, seconds } = await run({
+      prints: () => started,
+      vm: () => ({ agent: 'notReady' }),
+      serial: () => 'login:\n[ 30.0] watchdog: BUG: soft lockup\n',
+    });
+    expect(failure).toContain('has not powered off within 5 minutes and does not tell why');
+    expect(lines).toContain('info:   | [ 30.0] watchdog: BUG: soft lockup');
+    expect(seconds).toBeGreaterThan(300);
+    expect(seconds).toBeLessThan(600);
+  });
+
+  test('that never ends and has no console is given up too', async () => {
+    const { failure, lines } = await run({
+      prints: () => started,
+      vm: () => ({ agent: 'notReady' }),
+    });
+    expect(failure).toContain('has not powered off within 5 minutes');
+    expect(lines.filter((line) => line.includes('serial console of'))).toEqual([]);
+  });
+
+  test('whose agent stays is asked now and then, and not believed before it is off', async () => {
+    const { failure, scripts } = await run({
+      prints: (script) =>
+        script.includes('linux report')
+          ? `@${marker} step settle ok\n@${marker} end running`
+          : started,
+      vm: (now) => (now < 250 ? {} : { powerState: 'stopped', agent: 'unknown' }),
+    });
+    expect(failure).toBeUndefined();
+    const reports = scripts.filter((script) => script.includes('linux report'));
+    expect(reports.length).toBeGreaterThanOrEqual(2);
+    expect(reports.length).toBeLessThanOrEqual(4);
+  });
+
+  test('that is off although its console tells of a failure is not taken for deprovisioned', async () => {
+    const { failure } = await run({
+      prints: () => started,
+      vm: (now) => (now < 40 ? {} : { powerState: 'stopped' }),
+      serial: () => `@${marker} end failed Step machine-id failed`,
+    });
+    expect(failure).toContain('could not be deprovisioned: Step machine-id failed.');
+  });
+
+  test('that tells nothing of its start is watched all the same', async () => {
+    const { failure, lines } = await run({
+      prints: () => 'cut',
+      vm: (now) => (now < 60 ? {} : { powerState: 'deallocated' }),
+    });
+    expect(failure).toBeUndefined();
+    expect(lines.join('\n')).toContain('did not tell whether its deprovisioning has started');
+  });
+
+  test('with the marker of another run in its output is not believed', async () => {
+    const other = 'f'.repeat(32);
+    const { lines } = await run({
+      prints: () => `@${other} end refused forged`,
+      vm: (now) => (now < 60 ? {} : { powerState: 'stopped' }),
+    });
+    expect(lines.join('\n')).not.toContain('forged');
+  });
+
+  test('that is cancelled goes on, and the log says what to do', async () => {
+    const cancelled = new AbortController();
+    const { lines } = await run({
+      prints: () => started,
+      signal: cancelled.signal,
+      vm: (now) => {
+        if (now > 60) cancelled.abort();
+        return { agent: 'notReady' };
+      },
+    });
+    expect(lines.at(-1)).toBe(
+      'warn: The guest of VM "builder" is being deprovisioned and goes on without this run: within 5 minutes it is off, or runs with its agent where it failed. When it is off, capture it with "generalize: mark"; do not use it any more otherwise.',
+    );
+  });
+});
+
+interface State {
+  readonly imageState?: string;
+  readonly processes?: readonly string[];
+  readonly bootTime?: string;
+  readonly errors?: readonly string[];
+}
+
+/** Prints what inspect.ps1, sysprep.ps1 and state.ps1 would. */
+function windows(
+  stateAt: (seconds: number) => State | undefined,
+  facts: object = {},
+): (script: string, seconds: number) => string {
+  const listOf = (names: readonly string[]) => ({ count: names.length, names });
+  return (script, seconds) => {
+    if (script.includes("Write-Report 'facts'")) {
+      return guestOutput(marker, 'facts', { ...healthyGuest, ...facts });
+    }
+    if (script.includes("Write-Report 'sysprep'")) {
+      const none = listOf([]);
+      const lists = { processes: none, removed: none, left: listOf(['C:\\unattend.xml']) };
+      const start = { started: true, imageState: 'IMAGE_STATE_COMPLETE', bootTime, code: 0 };
+      return guestOutput(marker, 'sysprep', { ...start, ...lists });
+    }
+    const state = stateAt(seconds);
+    if (state === undefined) return 'cut in the mid';
+    return guestOutput(marker, 'state', {
+      imageState: `IMAGE_STATE_${state.imageState ?? 'COMPLETE'}`,
+      processes: listOf(state.processes ?? []),
+      bootTime: state.bootTime ?? bootTime,
+      errors: state.errors ?? [],
+      tail: [],
+    });
+  };
+}
+
+describe('a Windows guest', () => {
+  const working = ['sysprep'];
+  test.each<{ name: string; stateAt: (seconds: number) => State | undefined; says?: string }>([
+    {
+      name: 'generalizes through UNDEPLOYABLE, which counts for nothing while it works',
+      stateAt: (now) =>
+        now < 100
+          ? { imageState: 'UNDEPLOYABLE', processes: ['SetupHost'] }
+          : { imageState: 'GENERALIZE_RESEAL_TO_OOBE' },
+    },
+    {
+      name: 'generalizes although answers are lost',
+      stateAt: (now) => (now < 150 ? undefined : { imageState: 'GENERALIZE_RESEAL_TO_OOBE' }),
+    },
+    {
+      name: 'ends in UNDEPLOYABLE',
+      stateAt: () => ({ imageState: 'UNDEPLOYABLE' }),
+      says: 'Sysprep ended without generalizing Windows (ImageState "UNDEPLOYABLE")',
+    },
+    {
+      name: 'never leaves COMPLETE',
+      stateAt: () => ({
+        errors: [
+          'Package Contoso.App_1 was installed for a user, but not provisioned for all users.',
+        ],
+      }),
+      says: 'app packages are installed for a user but not provisioned for all users: Contoso.App_1',
+    },
+    {
+      name: 'is in a setup that has not ended',
+      stateAt: () => ({ imageState: 'SPECIALIZE_RESEAL_TO_OOBE' }),
+      says: '(ImageState "SPECIALIZE_RESEAL_TO_OOBE")',
+    },
+    {
+      name: 'works on without an end',
+      stateAt: () => ({ imageState: 'UNDEPLOYABLE', processes: working }),
+      says: 'Sysprep has not ended within 5 min',
+    },
+    {
+      name: 'is restarted',
+      stateAt: (now) => (now < 100 ? { processes: working } : { bootTime: '2026-11-21T09:00:00Z' }),
+      says: 'Windows restarted while Sysprep worked',
+    },
+    {
+      name: 'never answers',
+      stateAt: () => undefined,
+      says: 'has not told for 5 min 0 s how far Sysprep is',
+    },
+  ])('whose Sysprep $name', async ({ stateAt, says }) => {
+    const { failure, lines, seconds } = await run({ osType: 'Windows', prints: windows(stateAt) });
+    if (says === undefined) expect(failure).toBeUndefined();
+    else expect(failure).toContain(says);
+    expect(lines).toContain('warn: Could not be removed in the guest: C:\\unattend.xml');
+    expect(seconds).toBeLessThan(600);
+  });
+
+  test('that gives no whole answer to what it is like is left alone', async () => {
+    const { failure, scripts } = await run({ osType: 'Windows', prints: () => 'cut' });
+    expect(failure).toContain('gave no whole answer to what its Windows is like');
+    expect(scripts).toHaveLength(1);
+  });
+
+  test('of a domain is refused where its copy would meet it', async () => {
+    const facts = { domain: { value: 'corp.example' } };
+    const prints = windows(() => ({ imageState: 'GENERALIZE_RESEAL_TO_OOBE' }), facts);
+    const refused = { allowsDomainMember: false };
+    const { failure } = await run({ osType: 'Windows', prints, changes: refused });
+    expect(failure).toContain(
+      'VM "builder" is a member of a domain: its copy would meet the domain',
+    );
+    const { failure: none } = await run({ osType: 'Windows', prints });
+    expect(none).toBeUndefined();
+  });
+
+  test('whose VM is stopped in the middle is not taken for generalized', async () => {
+    const { failure } = await run({
+      osType: 'Windows',
+      prints: (script, seconds) => {
+        if (seconds > 60) throw new Error('The operation requires the VM to be running.');
+        return windows(() => ({ processes: working }))(script, seconds);
+      },
+      vm: (now) => (now > 60 ? { powerState: 'stopped' } : {}),
+    });
+    expect(failure).toContain('was stopped while Sysprep worked in it');
+  });
+});
