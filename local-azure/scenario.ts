@@ -23,6 +23,7 @@ export interface Scenario {
   readonly retryAfterSeconds?: number;
   /** Whether the compute service refuses calls when their tokens are spent. Default: false. */
   readonly throttling?: boolean;
+  readonly capacity?: ScenarioCapacity;
   readonly model?: ScenarioModel;
   readonly faults?: readonly FaultRule[];
   /** Host names outside Azure that the proxy lets through. Default: none. */
@@ -87,6 +88,18 @@ export interface ScenarioVirtualMachine {
   readonly tags?: Readonly<Record<string, string>>;
   readonly osDisk: ScenarioDisk;
   readonly dataDisks?: readonly (ScenarioDisk & { readonly lun: number })[];
+}
+
+/** What there is room for when a VM is made. */
+export interface ScenarioCapacity {
+  /** Cores that a subscription may use in a region. Default: 100. */
+  readonly cores?: number;
+  /** Cores of each family of sizes. Default: 100. */
+  readonly familyCores?: number;
+  /** Sizes that no region has at the moment. */
+  readonly unavailableSizes?: readonly string[];
+  /** How the operation that makes a VM fails, such as AllocationFailed. */
+  readonly fails?: { readonly code: string; readonly message: string };
 }
 
 /** A virtual network beside those that the VMs have. */

@@ -31,6 +31,21 @@ const definitions: readonly (Definition & { readonly path: RegExp })[] = [
     apiVersion: '2024-03-01',
   },
   {
+    path: provider('Compute/virtualMachines/[^/]+/extensions/[^/]+$'),
+    file: `${compute}/ComputeRP/stable/2024-03-01/virtualMachine.json`,
+    apiVersion: '2024-03-01',
+  },
+  {
+    path: provider('Compute/locations/[^/]+/usages$'),
+    file: `${compute}/ComputeRP/stable/2024-03-01/computeRPCommon.json`,
+    apiVersion: '2024-03-01',
+  },
+  {
+    path: provider('Compute/skus$'),
+    file: `${compute}/Skus/stable/2021-07-01/skus.json`,
+    apiVersion: '2021-07-01',
+  },
+  {
     path: provider('Compute/images(/[^/]+)?$'),
     file: `${compute}/ComputeRP/stable/2024-03-01/image.json`,
     apiVersion: '2024-03-01',

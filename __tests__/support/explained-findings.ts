@@ -15,6 +15,11 @@ const explained: readonly { readonly finding: RegExp; readonly reason: string }[
     reason: 'A query holds texts only; the check takes them as they are.',
   },
   {
+    finding: /answer 403 OBJECT_ADDITIONAL_PROPERTIES \/error\/additionalInfo/,
+    reason:
+      'A policy that refuses is named in additionalInfo: https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-policy-requestdisallowedbypolicy.',
+  },
+  {
     finding: /answer 429 OBJECT_ADDITIONAL_PROPERTIES \/(?:code|message|details) /,
     reason:
       'Compute throttles with an error that is not wrapped: https://learn.microsoft.com/troubleshoot/azure/virtual-machines/windows/troubleshooting-throttling-errors.',

@@ -8,12 +8,14 @@ import { addStorageAccountRoutes } from './account-routes.ts';
 import { ArmError, gatewayError } from './arm-error.ts';
 import { addAuthorizationRoutes } from './authorization-routes.ts';
 import { addBatchRoutes } from './batch-routes.ts';
+import { addCapacityRoutes } from './capacity-routes.ts';
 import { handle, queryOf, setCommonHeaders } from './call.ts';
 import type { Arm, ArmWorld, Call } from './call.ts';
 import { addBootDiagnosticsRoutes } from './boot-diagnostics-routes.ts';
 import { addDiskChangeRoutes } from './disk-change-routes.ts';
 import { addDiskRoutes } from './disk-routes.ts';
 import { requireGroup, requireSubscription } from './gate.ts';
+import { addExtensionRoutes } from './extension-routes.ts';
 import { addImageRoutes } from './image-routes.ts';
 import { addMetadataRoutes } from './metadata-routes.ts';
 import { addOperationRoutes } from './operation-routes.ts';
@@ -24,6 +26,7 @@ import { addRunCommandRoutes } from './run-command-routes.ts';
 import { addSnapshotRoutes } from './snapshot-routes.ts';
 import { addSubscriptionRoutes } from './subscription-routes.ts';
 import { TokenBuckets } from './token-buckets.ts';
+import { addVirtualMachineChangeRoutes } from './vm-change-routes.ts';
 import { addVirtualMachineRoutes } from './vm-routes.ts';
 
 /** Azure Resource Manager of a world, as a listener for requests to its host name. */
@@ -45,6 +48,9 @@ export function createArmApp(world: ArmWorld): RequestListener {
   addAuthorizationRoutes(app, arm);
   addOperationRoutes(app, arm);
   addVirtualMachineRoutes(app, arm);
+  addVirtualMachineChangeRoutes(app, arm);
+  addExtensionRoutes(app, arm);
+  addCapacityRoutes(app, arm);
   addRunCommandRoutes(app, arm);
   addBootDiagnosticsRoutes(app, arm);
   addDiskRoutes(app, arm);

@@ -1,11 +1,21 @@
 import { invalidParameter } from './arm-error.ts';
-import { missingParameter, readTags, textAt, valueAt, requireLocation } from './request-body.ts';
+import {
+  listAt,
+  missingParameter,
+  readTags,
+  textAt,
+  valueAt,
+  requireLocation,
+} from './request-body.ts';
 
 /** What a PUT of a disk asks for. */
 export interface DiskRequest {
   readonly location: string;
   readonly sku: string;
   readonly tags: Readonly<Record<string, string>>;
+  readonly zones: readonly string[];
+  /** Who may export it; shown as it was given. */
+  readonly properties: Readonly<Record<string, unknown>>;
   readonly createOption: 'Copy' | 'Empty';
   /** Of the snapshot or disk that is copied. */
   readonly sourceId: string | undefined;
@@ -34,7 +44,17 @@ export function readDiskRequest(name: string, body: unknown): DiskRequest {
   }
   const sku = textAt(body, 'sku', 'name') ?? 'Standard_LRS';
   const tags = readTags(body) ?? {};
-  return { location, sku, tags, createOption, ...readContent(body, createOption) };
+  const zones = listAt(body, 'zones').map(String);
+  const properties = Object.fromEntries(
+    ['networkAccessPolicy', 'publicNetworkAccess'].flatMap((key) => {
+      const value = textAt(body, 'properties', key);
+      return value === undefined ? [] : [[key, value]];
+    }),
+  );
+  return {
+    ...{ location, sku, tags, zones, properties, createOption },
+    ...readContent(body, createOption),
+  };
 }
 
 function readContent(

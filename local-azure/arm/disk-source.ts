@@ -9,15 +9,16 @@ const noPlatform = { osType: undefined, hyperVGeneration: undefined, securityTyp
 
 /** Makes a disk of what a PUT names; an ArmError for a source that is missing or elsewhere. */
 export async function createDisk(arm: Arm, id: string, request: DiskRequest): Promise<ManagedDisk> {
-  const { location, sku, tags, createOption, sourceId, sizeGiB } = request;
+  const { location, sku, tags, zones, createOption, sourceId, sizeGiB, properties } = request;
   const source = sourceId === undefined ? undefined : findSource(arm, sourceId, location);
   if (source !== undefined && sizeGiB !== undefined) requireSize(sizeGiB, source.sizeGiB);
   const name = nameOf(id);
   const image =
     source?.image ?? (await arm.world.images.open({ dataMiB: 0 }, name, (sizeGiB ?? 1) * 2 ** 30));
   return new ManagedDisk({
-    ...{ id, location, image, scenario: { name, sku, tags }, timeCreated: new Date() },
+    ...{ id, location, image, scenario: { name, sku, tags, properties }, timeCreated: new Date() },
     ...(source?.platform ?? noPlatform),
+    ...{ zones, system: source?.system, plan: source?.plan },
     creationData:
       source === undefined
         ? { createOption }

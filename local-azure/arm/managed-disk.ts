@@ -1,4 +1,5 @@
 import { bootImage } from '../disks/booted-image.ts';
+import type { ScenarioGuest } from '../scenario-guest.ts';
 import type { ScenarioDisk } from '../scenario.ts';
 import type { DiskImage, Resource, ResourceBody } from '../world.ts';
 import { AccessSlot } from './access-grant.ts';
@@ -19,6 +20,13 @@ export interface Platform {
   readonly securityType: 'TrustedLaunch' | 'ConfidentialVM' | undefined;
 }
 
+/** The operating system on a disk, as it acts when a VM boots from it. */
+export interface BootableSystem {
+  readonly guest: ScenarioGuest;
+  readonly agent: 'ready' | 'notReady' | 'absent';
+  readonly computerName: string;
+}
+
 /** What a disk is made of. */
 export interface DiskParts extends Platform {
   readonly id: string;
@@ -26,6 +34,11 @@ export interface DiskParts extends Platform {
   readonly scenario: ScenarioDisk;
   readonly image: DiskImage;
   readonly timeCreated: Date;
+  readonly zones?: readonly string[];
+  /** What boots from it; a copy of the disk has it too. */
+  readonly system?: BootableSystem | undefined;
+  /** Marketplace plan of the image that it was made from; its copies keep it. */
+  readonly plan?: Readonly<Record<string, string>> | undefined;
   /** Of a disk that a client made. Default: as the disks of VMs have it. */
   readonly creationData?: Readonly<Record<string, string>>;
 }
@@ -65,6 +78,18 @@ export class ManagedDisk implements Resource {
     return { osType, hyperVGeneration, securityType };
   }
 
+  get zones(): readonly string[] {
+    return this.parts.zones ?? [];
+  }
+
+  get system(): BootableSystem | undefined {
+    return this.parts.system;
+  }
+
+  get plan(): Readonly<Record<string, string>> | undefined {
+    return this.parts.plan;
+  }
+
   get sku(): string {
     return this.parts.scenario.sku ?? 'Premium_LRS';
   }
@@ -88,9 +113,11 @@ export class ManagedDisk implements Resource {
       location: this.location,
       tags: { ...this.tags },
       ...(this.owner === undefined ? {} : { managedBy: this.owner.id }),
+      ...(this.zones.length === 0 ? {} : { zones: this.zones }),
       sku: { name: this.sku, tier: tierOf(this.sku) },
       properties: {
         ...platformOf(this.parts),
+        ...(this.plan === undefined ? {} : { purchasePlan: this.plan }),
         creationData: this.parts.creationData ?? {
           createOption: this.parts.osType === undefined ? 'Empty' : 'FromImage',
         },

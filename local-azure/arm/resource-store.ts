@@ -1,3 +1,4 @@
+import { removeRoot } from '../guests/copied-root.ts';
 import type { ScenarioSubscription } from '../scenario.ts';
 import type { Resource, Resources } from '../world.ts';
 import { ManagedDisk } from './managed-disk.ts';
@@ -51,7 +52,9 @@ export function createStore(subscriptions: readonly ScenarioSubscription[]): Arm
     put: (resource) => kept.set(toKey(resource.id), resource),
     halt: () => {
       for (const vm of kept.values()) {
-        if (vm instanceof VirtualMachine) vm.guest.halt('preempted');
+        if (!(vm instanceof VirtualMachine)) continue;
+        vm.guest.halt('preempted');
+        removeRoot(vm.parts.guest.root);
       }
     },
     remove: (resource) => {

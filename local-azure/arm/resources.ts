@@ -15,7 +15,7 @@ import type {
 import type { DiskImages, Hosts, Resource } from '../world.ts';
 import { batchAccountType, buildBatchAccount } from './batch-account.ts';
 import { ManagedDisk } from './managed-disk.ts';
-import type { Platform } from './managed-disk.ts';
+import type { BootableSystem, DiskParts, Platform } from './managed-disk.ts';
 import { isSame } from './resource-id.ts';
 import { createStore, resourceGroupType } from './resource-store.ts';
 import type { ArmResources } from './resource-store.ts';
@@ -121,6 +121,8 @@ async function addVirtualMachine(
             osType: place === 'os' ? scenario.osType : undefined,
             hyperVGeneration: scenario.hyperVGeneration,
             securityType: place === 'os' ? scenario.securityType : undefined,
+            ...(scenario.zone === undefined ? {} : { zones: [scenario.zone] }),
+            ...(place === 'os' ? { system: systemOf(scenario), plan: scenario.plan } : {}),
           })
         : undefined;
     disks.push({ scenario: disk, place, disk: managed });
@@ -135,6 +137,10 @@ async function addVirtualMachine(
   }
   filling.resources.put(vm);
   addNetwork(filling, scenario, group.id, location);
+}
+
+function systemOf({ guest = {}, agent = 'ready', name }: ScenarioVirtualMachine): BootableSystem {
+  return { guest, agent, computerName: name };
 }
 
 /** Each VM is in a network of its own. */
@@ -225,7 +231,8 @@ async function addFreeDisk(filling: Filling, scenario: ScenarioFreeDisk): Promis
 async function addDisk(
   { images, resources, now }: Filling,
   scenario: ScenarioDisk,
-  place: Platform & { readonly location: string; readonly group: Group },
+  place: Platform &
+    Pick<DiskParts, 'location' | 'zones' | 'system' | 'plan'> & { readonly group: Group },
 ): Promise<ManagedDisk> {
   const image = await images.open(
     scenario.content,
@@ -233,9 +240,10 @@ async function addDisk(
     scenario.sizeGiB === undefined ? undefined : scenario.sizeGiB * 2 ** 30,
   );
   const id = `${place.group.id}/providers/Microsoft.Compute/disks/${scenario.name}`;
-  const { location, osType, hyperVGeneration, securityType } = place;
+  const { group: _group, ...rest } = place;
   const disk = new ManagedDisk({
-    ...{ id, location, scenario, image, osType, hyperVGeneration, securityType },
+    ...rest,
+    ...{ id, scenario, image },
     timeCreated: now,
   });
   resources.put(disk);

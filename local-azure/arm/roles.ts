@@ -73,6 +73,17 @@ const builtIn: Readonly<Record<string, Partial<Permissions>>> = {
       'Microsoft.Support/*',
     ],
   },
+  'Network Contributor': {
+    actions: [
+      'Microsoft.Authorization/*/read',
+      'Microsoft.Insights/alertRules/*',
+      'Microsoft.Network/*',
+      'Microsoft.ResourceHealth/availabilityStatuses/read',
+      'Microsoft.Resources/deployments/*',
+      'Microsoft.Resources/subscriptions/resourceGroups/read',
+      'Microsoft.Support/*',
+    ],
+  },
   'Disk Snapshot Contributor': {
     actions: [
       'Microsoft.Authorization/*/read',

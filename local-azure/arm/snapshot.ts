@@ -2,7 +2,7 @@ import type { DiskImage, Resource, ResourceBody } from '../world.ts';
 import { AccessSlot } from './access-grant.ts';
 import { formatTime } from './azure-time.ts';
 import { platformOf, tierOf } from './managed-disk.ts';
-import type { ManagedDisk, Platform } from './managed-disk.ts';
+import type { BootableSystem, ManagedDisk, Platform } from './managed-disk.ts';
 import { nameOf } from './resource-id.ts';
 
 /** What a snapshot is made of. */
@@ -43,6 +43,14 @@ export class Snapshot implements Resource {
     return this.parts.source.sizeGiB;
   }
 
+  get system(): BootableSystem | undefined {
+    return this.parts.source.system;
+  }
+
+  get plan(): Readonly<Record<string, string>> | undefined {
+    return this.parts.source.plan;
+  }
+
   get platform(): Platform {
     return this.parts.source.platform;
   }
@@ -70,6 +78,7 @@ export class Snapshot implements Resource {
       sku: { name: this.sku, tier: tierOf(this.sku) },
       properties: {
         ...platformOf(source.parts),
+        ...(this.plan === undefined ? {} : { purchasePlan: this.plan }),
         creationData: {
           createOption: 'Copy',
           sourceResourceId: source.id,

@@ -69,7 +69,8 @@ export class VirtualMachine implements Resource, VirtualMachineState {
 
   get unseen(): Readonly<Record<string, unknown>> {
     const { agent, boots, isCarrying, serial } = this.guest;
-    return { agent, boots, isCarrying, serial };
+    const { root } = this.parts.guest;
+    return { agent, boots, isCarrying, serial, ...(root === undefined ? {} : { root }) };
   }
 
   get etag(): string {
