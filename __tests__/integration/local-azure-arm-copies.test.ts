@@ -416,6 +416,31 @@ describe('capacity', () => {
   });
 });
 
+describe('a list of resources', () => {
+  async function list(path: string, filter: string): Promise<readonly string[]> {
+    const query = `api-version=2024-03-01&$filter=${encodeURIComponent(filter)}`;
+    const { body } = await arm.send(`${path}/resources?${query}`, { as });
+    const { value } = body as { readonly value: readonly { readonly id: string }[] };
+    return value.map(({ id }) => id.split('/').slice(-2).join('/'));
+  }
+
+  test('is of those with a tag', async () => {
+    await prepare();
+    await create();
+    const copy = ['virtualMachines/copy'];
+    expect(await list(group, "tagName eq 'run' and tagValue eq '1'")).toEqual(copy);
+    expect(await list(`/subscriptions/${subscriptionId}`, "tagName eq 'RUN'")).toEqual(copy);
+    expect(await list(group, "tagName eq 'run' and tagValue eq '2'")).toEqual([]);
+    const type = "resourceType eq 'Microsoft.Network/networkInterfaces'";
+    expect(await list(group, type)).toEqual([
+      'networkInterfaces/builder-nic',
+      'networkInterfaces/copy',
+    ]);
+    const path = `${group}/resources?api-version=2024-03-01&$filter=name`;
+    expect(await arm.send(path, { as })).toMatchObject({ status: 400 });
+  });
+});
+
 describe('extensions', () => {
   test('are listed and deleted while the agent runs', async () => {
     await restart({ extensions: ['Monitor', 'Backup'] });

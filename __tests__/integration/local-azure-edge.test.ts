@@ -224,7 +224,10 @@ describe('the control address', () => {
   test('shows what is there', async () => {
     const { resources, grants, blobs } = await azure.state();
     const names = Object.values(resources).map((bodies) => bodies.map(({ name }) => name));
-    expect(names).toEqual([['images'], ['builder'], ['builder-os'], ['imageswe1']]);
+    expect(names).toEqual([
+      ...[['images'], ['builder'], ['builder-os']],
+      ...[['builder-vnet'], ['builder-nic'], ['imageswe1']],
+    ]);
     expect({ grants, blobs }).toEqual({ grants: [], blobs: [] });
   });
 

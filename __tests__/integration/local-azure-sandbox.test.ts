@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { VirtualMachine } from '@azure/arm-compute';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { startArm, type ArmListener } from '../support/arm-listener.ts';
 import { quickly } from '../support/azure-clients.ts';
@@ -131,6 +132,57 @@ describeReal(
       await until('Ready');
       expect(guest()).toMatchObject({ boots: 1 });
       expect(await run('echo again')).toContain('again');
+    });
+
+    test('is copied with its disk: what a script does in the copy stays there', async () => {
+      const { snapshots, disks, virtualMachines } = arm.client('image-builder');
+      const [source] = arm.resources.ofType('Microsoft.Compute/virtualMachines');
+      const at = (kind: string): string =>
+        `${source?.id.replace(/virtualMachines.*/, '') ?? ''}${kind}`;
+      const copied = (sourceResourceId: string) => ({
+        location: 'westeurope',
+        creationData: { createOption: 'Copy', sourceResourceId },
+      });
+      await snapshots.createOrUpdate('images', 'copy', copied(at('disks/builder-os')), quickly);
+      await disks.createOrUpdate('images', 'copy', copied(at('snapshots/copy')), quickly);
+      const network = at('').replace('Microsoft.Compute', 'Microsoft.Network');
+      const subnet = { id: `${network}virtualNetworks/builder-vnet/subnets/default` };
+      const configuration = { name: 'one', properties: { subnet } };
+      const body = { location: 'westeurope', properties: { ipConfigurations: [configuration] } };
+      const nic = `${network}networkInterfaces/copy`;
+      await arm.send(nic, { method: 'PUT', body, as: 'image-builder' });
+      const vm: VirtualMachine = {
+        location: 'westeurope',
+        hardwareProfile: { vmSize: 'Standard_D2s_v5' },
+        storageProfile: {
+          osDisk: {
+            osType: 'Linux',
+            createOption: 'Attach',
+            managedDisk: { id: at('disks/copy') },
+          },
+        },
+        networkProfile: { networkInterfaces: [{ id: nic }] },
+      };
+      await virtualMachines.createOrUpdate('images', 'copy', vm, quickly);
+      const input = {
+        commandId: 'RunShellScript',
+        script: ['hostname; touch /etc/copy; rm -r /bin/ls'],
+      };
+      for (;;) {
+        const { vmAgent } = await virtualMachines.instanceView('images', 'copy');
+        if (vmAgent?.statuses?.[0]?.displayStatus === 'Ready') break;
+      }
+      const { value } = await virtualMachines.runCommand('images', 'copy', input, quickly);
+      expect(value?.[0]?.message).toContain('[stdout]\nbuilder\n');
+      const copy = arm.resources.virtualMachine(at('virtualMachines/copy'))?.unseen['root'];
+      if (typeof copy !== 'string') throw new Error('The copy has no root.');
+      expect([existsSync(join(copy, 'etc/copy')), existsSync(join(root, 'etc/copy'))]).toEqual([
+        true,
+        false,
+      ]);
+      await virtualMachines.delete('images', 'copy', quickly);
+      expect(existsSync(copy)).toBe(false);
+      expect(await run('ls /etc')).not.toContain('copy');
     });
 
     test('ends with its VM', async () => {

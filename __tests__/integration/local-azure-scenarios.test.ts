@@ -78,13 +78,18 @@ test('the examples of docs/local-azure.md are sound', async () => {
   const examples = [...page.matchAll(/^```json\n(.*?)^```/gms)].map(
     ([, json = '']) => JSON.parse(json) as unknown,
   );
-  const [written, faults] = examples;
+  const [written, guest, faults] = examples;
   await azure.reset(checkScenario(written));
   expect((await azure.state()).resources).toMatchObject({
     'Microsoft.Compute/virtualMachines': [{ name: 'builder' }],
   });
   await azure.setFaults(faults as readonly FaultRule[]);
-  expect(examples).toHaveLength(2);
+  const [vm] = checkScenario(written).virtualMachines ?? [];
+  const virtualMachines = [{ ...vm, ...(guest as object) }];
+  expect(checkScenario({ ...(written as object), virtualMachines })).toMatchObject({
+    virtualMachines: [{ guest: { acts: [{ output: ['@{marker} started'] }] } }],
+  });
+  expect(examples).toHaveLength(3);
 });
 
 test.each(names)('the scenario %s starts with all that it names', async (name) => {

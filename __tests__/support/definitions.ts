@@ -76,7 +76,7 @@ const definitions: readonly (Definition & { readonly path: RegExp })[] = [
     apiVersion: '2024-02-01',
   },
   {
-    path: /^\/subscriptions\/[^/]+\/resourceGroups(\/[^/]+)?$/i,
+    path: /^\/subscriptions\/[^/]+\/(resources|resourceGroups(\/[^/]+(\/resources)?)?)$/i,
     file: 'specification/resources/resource-manager/Microsoft.Resources/stable/2024-03-01/resources.json',
     apiVersion: '2024-03-01',
   },

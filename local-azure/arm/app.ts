@@ -22,6 +22,7 @@ import { addOperationRoutes } from './operation-routes.ts';
 import { Operations } from './operations.ts';
 import { PollUrlSigner } from './poll-url.ts';
 import { segmentAfter } from './resource-id.ts';
+import { addResourceListRoutes } from './resource-list-routes.ts';
 import { addRunCommandRoutes } from './run-command-routes.ts';
 import { addSnapshotRoutes } from './snapshot-routes.ts';
 import { addSubscriptionRoutes } from './subscription-routes.ts';
@@ -61,6 +62,7 @@ export function createArmApp(world: ArmWorld): RequestListener {
   addNetworkRoutes(app, arm);
   addStorageAccountRoutes(app, arm);
   addBatchRoutes(app, arm);
+  addResourceListRoutes(app, arm);
   addSubscriptionRoutes(app, arm);
   app.use(handle(arm, refuseUnknown));
   app.use(sendError);

@@ -7,7 +7,7 @@ import type { Arm, Call } from './call.ts';
 import { readDiskRequest } from './disk-request.ts';
 import type { DiskRequest } from './disk-request.ts';
 import { createDisk } from './disk-source.ts';
-import { openResource } from './gate.ts';
+import { openResource, requireLinkedAction } from './gate.ts';
 import type { Target } from './gate.ts';
 import type { ManagedDisk } from './managed-disk.ts';
 import { requirePolicies } from './policies.ts';
@@ -25,6 +25,14 @@ async function putDisk(arm: Arm, call: Call): Promise<void> {
   const target = openResource(arm, call, type, 'write');
   const request = readDiskRequest(target.name, call.request.body);
   requirePolicies(arm, target, request.tags);
+  if (request.sourceId !== undefined) {
+    const kind = /\/snapshots\/[^/]+$/i.test(request.sourceId) ? 'snapshots' : 'disks';
+    requireLinkedAction(
+      call.principal,
+      { action: `${type}/write`, scope: target.id },
+      { action: `Microsoft.Compute/${kind}/beginGetAccess/action`, scope: request.sourceId },
+    );
+  }
   setProviderQuota(call, 'CreateUpdateDisks3Min;999', 'CreateUpdateDisks30Min;7999');
   const existing = arm.world.resources.disk(target.id);
   if (existing !== undefined) requireSameSource(existing, request);

@@ -14,6 +14,8 @@ export interface ArmResources extends Resources {
   snapshot(id: string): Snapshot | undefined;
   /** Resources of a type at or under a scope, in the order in which they were made. */
   list(scope: string, type: string): readonly Resource[];
+  /** Resources of every type at or under a scope. */
+  under(scope: string): readonly Resource[];
   put(resource: Resource): void;
   /** Removes a resource, unless another one has taken its place. */
   remove(resource: Resource): void;
@@ -49,6 +51,7 @@ export function createStore(subscriptions: readonly ScenarioSubscription[]): Arm
       return found instanceof Snapshot ? found : undefined;
     },
     list: (scope, type) => ofType(type).filter(({ id }) => isAtOrUnder(id, scope)),
+    under: (scope) => [...kept.values()].filter(({ id }) => isAtOrUnder(id, scope)),
     put: (resource) => kept.set(toKey(resource.id), resource),
     halt: () => {
       for (const vm of kept.values()) {
