@@ -50,7 +50,7 @@ export function coresOf(
   return { used, limit: limit ?? defaultLimit };
 }
 
-/** VMs that take of the quota: all but the deallocated ones count too, as they do in Azure. */
+/** VMs that take of the quota, the deallocated ones too: https://learn.microsoft.com/azure/virtual-machines/quotas */
 export function vmsAt(
   arm: Arm,
   subscriptionId: string,

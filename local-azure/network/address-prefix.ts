@@ -25,10 +25,13 @@ export function isWithin(inner: AddressRange, outer: AddressRange): boolean {
 }
 
 /** The first address of a range that is free; undefined when it is full. */
-export function freeAddress(range: AddressRange, taken: ReadonlySet<string>): string | undefined {
+export function freeAddress(
+  range: AddressRange,
+  isTaken: (address: string) => boolean,
+): string | undefined {
   for (let at = keptAtStart; at < range.size - keptAtEnd; at += 1) {
     const address = write(range.start + at);
-    if (!taken.has(address)) return address;
+    if (!isTaken(address)) return address;
   }
   return undefined;
 }

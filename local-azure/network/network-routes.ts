@@ -9,12 +9,13 @@ import type { Target } from '../arm/gate.ts';
 import type { OperationPlan } from '../arm/operations.ts';
 import { requirePolicies } from '../arm/policies.ts';
 import { listAt, textAt } from '../arm/request-body.ts';
-import { isAtOrUnder, isSame, isSameLocation, nameOf } from '../arm/resource-id.ts';
-import { findSubnet, readNetworkRequest } from './network-requests.ts';
+import { isSameLocation } from '../arm/resource-id.ts';
+import { findSubnet } from './named-resources.ts';
+import { readNetworkRequest } from './network-requests.ts';
 import { NetworkResource, networkTypes } from './network-resource.ts';
 import type { NetworkParts, NetworkType } from './network-resource.ts';
 import { addNetworkResource } from './network-store.ts';
-import { ipConfigurations, usersOfGroup, vmOfInterface } from './references.ts';
+import { requireUnused } from './network-uses.ts';
 
 /** Routes of security groups, virtual networks, network interfaces and public addresses. */
 export function addNetworkRoutes(app: Express, arm: Arm): void {
@@ -151,7 +152,7 @@ function deleteResource(arm: Arm, call: Call, type: NetworkType): void {
     call.response.status(204).end();
     return;
   }
-  requireUnused(arm, resource);
+  requireUnused(arm.world.resources, resource);
   resource.provisioningState = 'Deleting';
   const plan: OperationPlan = {
     kind: 'network',
@@ -163,44 +164,6 @@ function deleteResource(arm: Arm, call: Call, type: NetworkType): void {
     },
   };
   acceptOperation(arm, call, plan, acceptanceOf(target, resource, 10));
-}
-
-/** The codes are those that users report; https://learn.microsoft.com/azure/virtual-network/troubleshoot-nic-in-use and its like. */
-function requireUnused(arm: Arm, { id, type }: NetworkResource): void {
-  const { resources } = arm.world;
-  const refuse = (code: string, message: string): never => {
-    throw new ArmError(400, code, message);
-  };
-  if (type === networkTypes.networkInterface) {
-    const vm = vmOfInterface(resources, id);
-    if (vm === undefined) return;
-    refuse(
-      'NicInUse',
-      `Network Interface ${id} is used by existing resource ${vm.id}. In order to delete the network interface, it must be dissociated from the resource. To learn more, see aka.ms/deletenic.`,
-    );
-  } else if (type === networkTypes.networkSecurityGroup) {
-    const { interfaces, subnets } = usersOfGroup(resources, id);
-    const users = [...interfaces, ...subnets];
-    if (users.length === 0) return;
-    refuse(
-      'InUseNetworkSecurityGroupCannotBeDeleted',
-      `Network security group ${id} cannot be deleted because it is in use by the following resources: ${users.join(', ')}. In order to delete the Network security group, remove the association with the resource(s). To learn how to do this, see aka.ms/deletensg.`,
-    );
-  } else if (type === networkTypes.publicAddress) {
-    const user = ipConfigurations(resources).find((one) => isSame(one.publicAddressId ?? '', id));
-    if (user === undefined) return;
-    refuse(
-      'PublicIPAddressCannotBeDeleted',
-      `Public IP address ${id} can not be deleted since it is still allocated to resource ${user.id}. In order to delete the public IP, disassociate/detach the Public IP address from the resource.  To learn how to do this, see aka.ms/deletepublicip.`,
-    );
-  } else {
-    const user = ipConfigurations(resources).find(({ subnetId }) => isAtOrUnder(subnetId, id));
-    if (user === undefined) return;
-    refuse(
-      'InUseSubnetCannotBeDeleted',
-      `Subnet ${nameOf(user.subnetId)} is in use by ${user.id} and cannot be deleted. In order to delete the subnet, delete all the resources within the subnet. See aka.ms/deletesubnet.`,
-    );
-  }
 }
 
 function acceptanceOf(
