@@ -30,7 +30,7 @@ serial_console() {
 }
 
 record() {
-  line="@$marker $(printf '%s' "$*" | tr -c '[:print:]' ' ' | cut -c1-240)"
+  line="@$marker $(printf '%s' "$*" | tr -c '\040-\176' ' ' | cut -c1-240)"
   printf '%s\n' "$line" >>"$dir/progress"
   printf '\r\n%s\r\n' "$line" 2>/dev/null >>"$serial"
 }
@@ -154,6 +154,11 @@ remove_user() {
   [ -z "$home" ] || [ ! -e "$home" ] || fail "the home folder $home could not be removed"
 }
 
+# The copies from before the last change still have the hashes of the removed user's and root's passwords.
+account_backups() {
+  rm -f /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid-
+}
+
 drop_lines() {
   [ -f "$1" ] && grep -q "$2" "$1" || return 0
   grep -v "$2" "$1" >"$dir/lines"
@@ -224,6 +229,7 @@ work() {
   step clean_cloud_init
   step deprovision_agent
   step remove_user
+  step account_backups
   step machine_id
   step ssh_host_keys
   step leases

@@ -12,7 +12,7 @@ if [ ! -f "$dir/progress" ]; then
   printf '@%s end lost\n' "$marker"
 else
   if [ -f "$dir/log" ]; then
-    tail -n 8 "$dir/log" | tr -c '[:print:]\n' ' ' | cut -c1-120 | sed "s/^/@$marker log /"
+    tail -n 8 "$dir/log" | tr -c '\n\040-\176' ' ' | cut -c1-120 | sed "s/^/@$marker log /"
   fi
   tail -n 30 "$dir/progress" | tail -c 2600
   grep -q "^@$marker end " "$dir/progress" || printf '@%s end running\n' "$marker"

@@ -12,7 +12,7 @@ dir=$base/$marker
 agent_lib=/var/lib/waagent
 
 say() {
-  printf '@%s %s\n' "$marker" "$(printf '%s' "$*" | tr -c '[:print:]' ' ' | cut -c1-300)"
+  printf '@%s %s\n' "$marker" "$(printf '%s' "$*" | tr -c '\040-\176' ' ' | cut -c1-300)"
 }
 
 refuse() {

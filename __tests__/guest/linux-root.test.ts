@@ -1,0 +1,507 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import {
+  linuxReportScript,
+  linuxStartScript,
+  readLinuxReport,
+  type LinuxOrder,
+  type LinuxReport,
+} from '../../src/guest/linux.ts';
+import {
+  createGuestRoot,
+  describeGuest,
+  type GuestCase,
+  type GuestOutcome,
+  type GuestRoot,
+} from '../support/guest-root.ts';
+
+const marker = 'c0ffee00c0ffee00c0ffee00c0ffee00';
+const order: LinuxOrder = { marker, deprovisionUser: true, timeoutSeconds: 60, delaySeconds: 0 };
+
+/** What a case left, with what its scripts told. */
+interface Deprovisioned extends GuestOutcome {
+  readonly started: LinuxReport;
+  readonly reported: LinuxReport;
+}
+
+const steps = [
+  'settle',
+  'stop-agent',
+  'clean-cloud-init',
+  'deprovision-agent',
+  'remove-user',
+  'account-backups',
+  'machine-id',
+  'ssh-host-keys',
+  'leases',
+  'histories',
+  'agent-leftovers',
+  'name-servers',
+  'sync-disks',
+];
+
+/** Puts a program of the guest's in the place of another one. */
+function replace(path: string, ...lines: readonly string[]): string {
+  return `cat >${path} <<'END'\n#!/bin/sh\n${lines.join('\n')}\nEND\nchmod 755 ${path}\n`;
+}
+
+/** A waagent that has a version and does this when it is to deprovision. */
+function agentThat(...lines: readonly string[]): string {
+  const version = '[ "$1" != -version ] || { echo "WALinuxAgent-9.9.9 running"; exit 0; }';
+  return replace('/usr/sbin/waagent', version, ...lines);
+}
+
+const noOvfEnv = 'rm /var/lib/waagent/ovf-env.xml\n';
+/** A systemd whose calls are recorded, and that runs what it is given as a unit of its own. */
+const systemd =
+  'mkdir -p /run/systemd/system\n' +
+  replace(
+    '/usr/local/sbin/systemd-run',
+    'echo "systemd-run $1 $2" >>/run/calls',
+    'shift 3',
+    'setsid "$@" &',
+  ) +
+  replace(
+    '/usr/local/sbin/systemctl',
+    '[ "$1" != cat ] || exec test -e "/usr/lib/systemd/system/$2"',
+    'echo "systemctl $*" >>/run/calls',
+    'case "$*" in *poweroff | start*) echo ended 1<>/run/ended ;; esac',
+  );
+
+let guest: GuestRoot;
+
+async function deprovision(
+  one: Partial<GuestCase> = {},
+  changes: Partial<LinuxOrder> = {},
+): Promise<Deprovisioned> {
+  const outcome = await guest.run({
+    start: linuxStartScript({ ...order, ...changes }),
+    report: linuxReportScript(order),
+    ...one,
+  });
+  return {
+    ...outcome,
+    started: readLinuxReport(outcome.start, marker),
+    reported: readLinuxReport(outcome.report, marker),
+  };
+}
+
+describeGuest('a guest with the real waagent and cloud-init', () => {
+  beforeAll(async () => {
+    guest = await createGuestRoot();
+  }, 400_000);
+  afterAll(async () => {
+    await guest[Symbol.asyncDispose]();
+  });
+
+  describe('deprovisioned', () => {
+    let main: Deprovisioned;
+    beforeAll(async () => {
+      main = await deprovision({
+        isCompared: true,
+        after:
+          'for file in /etc/machine-id /etc/hostname /root/.ssh/authorized_keys /etc/sudoers.d/90-cloud-init-users; do\n' +
+          '  sed "s|^|$file: |" $file\ndone\n' +
+          'grep ^root: /etc/shadow\n',
+      });
+    });
+
+    test('tells what it is, and every step', () => {
+      expect(main.started.end).toEqual({ kind: 'started', detail: '' });
+      expect(Object.fromEntries(main.started.facts)).toEqual({
+        distribution: expect.stringMatching(/^Debian GNU\/Linux \d+/),
+        agent: expect.stringMatching(/^2\.\d+/),
+        'cloud-init': expect.stringMatching(/^2\d\.\d/),
+        init: 'other',
+        provisioning: 'cloud-init',
+        user: 'azureuser',
+      });
+      expect(main.started.notes).toEqual([
+        { kind: 'accounts', text: 'these accounts stay in the image: bob' },
+      ]);
+      expect(main.reported.steps.map(({ name, outcome }) => `${name} ${outcome}`)).toEqual(
+        steps.map((name) => `${name} ok`),
+      );
+      expect(main.reported.end).toEqual({ kind: 'ok', detail: '' });
+    });
+
+    test('stops the agent first and powers off last', () => {
+      expect(main.calls).toEqual(['walinuxagent stop', 'poweroff']);
+    });
+
+    test('tells the same on the serial console', () => {
+      const serial = readLinuxReport(main.serial, marker);
+      expect(serial).toMatchObject({ steps: main.reported.steps, end: main.reported.end });
+    });
+
+    test('changes what docs/guest.md says, and no other file', async () => {
+      const page = await readFile(new URL('../../docs/guest.md', import.meta.url), 'utf8');
+      const { removed, changed, added } = main.changes;
+      expect(added).toEqual([]);
+      expect(globs(page, 'Gone').map((glob) => [glob, matches(glob, removed)])).not.toContainEqual([
+        expect.anything(),
+        [],
+      ]);
+      expect(removed.filter((path) => !globs(page, 'Gone').some(isMatch(path)))).toEqual([]);
+      expect(changed).toEqual([...globs(page, 'Changed')].sort());
+    });
+
+    test('empties the machine ID, forgets the user, and locks root', () => {
+      const lines = main.after.trimEnd().split('\n');
+      expect(lines).toEqual([
+        '/etc/hostname: localhost.localdomain',
+        '/root/.ssh/authorized_keys: ssh-ed25519 AAAA-of-the-owner owner',
+        '/etc/sudoers.d/90-cloud-init-users: # Created by cloud-init',
+        '/etc/sudoers.d/90-cloud-init-users: ',
+        '/etc/sudoers.d/90-cloud-init-users: ',
+        '/etc/sudoers.d/90-cloud-init-users: # User rules for bob',
+        '/etc/sudoers.d/90-cloud-init-users: bob ALL=(ALL) NOPASSWD:ALL',
+        expect.stringMatching(/^root:[*!][^$]*:/),
+      ]);
+    });
+  });
+
+  test.each([
+    [
+      'the tools of busybox',
+      'for tool in sh cat cp cut date find grep head id ln ls mkdir readlink rm sed setsid sleep stat tail tr; do\n' +
+        '  ln -sf /bin/busybox /usr/local/sbin/$tool\ndone\nln -sf busybox /bin/sh\n',
+      ['walinuxagent stop', 'poweroff'],
+    ],
+    [
+      'bash and systemd',
+      `ln -sf bash /bin/sh\n${systemd}`,
+      [
+        `systemd-run --quiet --collect`,
+        'systemctl stop walinuxagent',
+        'systemctl --no-block --ignore-inhibitors poweroff',
+      ],
+    ],
+  ])('does the same with %s', async (_name, prepare, calls) => {
+    const { reported, changes, ...one } = await deprovision({ isCompared: true, prepare });
+    expect(reported.steps.map(({ name, outcome }) => `${name} ${outcome}`)).toEqual(
+      steps.map((name) => `${name} ok`),
+    );
+    expect(one.calls.filter((call) => !call.startsWith('systemctl daemon'))).toEqual(
+      expect.arrayContaining(calls),
+    );
+    expect(changes.removed).toEqual(
+      expect.arrayContaining(['/home/azureuser', '/var/log/waagent.log.1']),
+    );
+    expect(changes.changed).toContain('/etc/machine-id');
+    expect(changes.added).toEqual([]);
+  });
+
+  test('keeps the user and its keys when told so', async () => {
+    const { changes, reported } = await deprovision(
+      { isCompared: true },
+      { deprovisionUser: false },
+    );
+    const home = [...changes.removed, ...changes.changed].filter((path) =>
+      path.startsWith('/home'),
+    );
+    expect(home).toEqual(['/home/azureuser/.bash_history', '/home/bob/.bash_history']);
+    expect(changes.changed).toEqual(['/etc/hostname', '/etc/machine-id', '/etc/shadow']);
+    expect(reported.steps).toContainEqual({
+      name: 'remove-user',
+      outcome: 'skipped',
+      detail: 'no user to remove',
+    });
+    expect(reported.end?.kind).toBe('ok');
+  });
+
+  test('ends an agent that still runs, and shells that would write their history', async () => {
+    const { prepare, after, reported } = await deprovision({
+      // Somebody at a terminal, whose shell would write its history at the end.
+      prepare:
+        'setsid python3 -c \'import pty, os; pty.spawn(["bash", "-i"], lambda f: os.read(f, 99), lambda f: b"")\' >/run/terminal 2>&1 </dev/null &\n' +
+        'setsid waagent -daemon >/dev/null 2>&1 &\n' +
+        'until pgrep -x bash && pgrep -f "waagent -daemon" && [ -e /var/log/waagent.log ]; do :; done\n',
+      after: 'pgrep -x bash\npgrep -f "waagent -daemon"\nls -A /root /var/lib/waagent\n',
+    });
+    expect(prepare).toMatch(/^\d+\n\d+\n$/);
+    expect(reported.end?.kind).toBe('ok');
+    expect(after).toBe('/root:\n.bashrc\n.profile\n.ssh\n\n/var/lib/waagent:\n');
+  });
+
+  describe('when ovf-env.xml', () => {
+    test('is missing and it is not known who the user is, touches nothing', async () => {
+      const { started, reported, changes, calls } = await deprovision({
+        isCompared: true,
+        prepare: noOvfEnv,
+      });
+      expect(started.end).toEqual({
+        kind: 'refused',
+        detail:
+          '/var/lib/waagent/ovf-env.xml names no user, so it is not known which account Azure made (there are: azureuser bob): set deprovision-user: false, or delete the account',
+      });
+      expect(reported.end).toEqual({ kind: 'lost', detail: '' });
+      expect(changes).toEqual({ removed: [], added: [], changed: [] });
+      expect(calls).toEqual([]);
+    });
+
+    test.each([
+      ['is missing, removes the user of the OS profile', noOvfEnv],
+      [
+        'is not valid, removes the user that waagent keeps',
+        "sed -i 's/PlatformSettings/Other/' /var/lib/waagent/ovf-env.xml\n",
+      ],
+    ])('%s', async (_name, prepare) => {
+      const { reported, after } = await deprovision(
+        { prepare, after: 'ls /home\nid azureuser\n' },
+        { adminUser: 'azureuser' },
+      );
+      expect(reported.steps).toContainEqual({
+        name: 'remove-user',
+        outcome: 'ok',
+        detail: 'azureuser, whom waagent did not remove',
+      });
+      expect(reported.end?.kind).toBe('ok');
+      expect(after).toBe('bob\nid: ‘azureuser’: no such user\n'.replace(/[‘’]/g, "'"));
+    });
+
+    test('names a system account, refuses', async () => {
+      const { started } = await deprovision({
+        prepare: "sed -i 's/azureuser/daemon/' /var/lib/waagent/ovf-env.xml\n",
+      });
+      expect(started.end).toEqual({
+        kind: 'refused',
+        detail:
+          'the provisioned user "daemon" is a system account (uid 1): set deprovision-user: false',
+      });
+    });
+  });
+
+  test('a second time finds nothing left to do', async () => {
+    const first = linuxStartScript({ ...order, marker: 'f'.repeat(32) });
+    const { started, reported, changes } = await deprovision(
+      {
+        isCompared: true,
+        prepare: `cat >/run/first.sh <<'FIRST'\n${first}\nFIRST\nsh /run/first.sh\nread -r _ 0<>/run/ended\n`,
+      },
+      { adminUser: 'azureuser' },
+    );
+    expect(started.notes.map(({ kind }) => kind)).toContain('user-gone');
+    expect(reported.end?.kind).toBe('ok');
+    expect(changes).toEqual({ removed: [], added: [], changed: [] });
+  });
+
+  test('without waagent does its work', async () => {
+    const { started, reported, calls, after } = await deprovision({
+      prepare: 'rm /usr/sbin/waagent /etc/init.d/walinuxagent\n',
+      after: 'ls /home /var/lib/waagent\n',
+    });
+    expect(started.notes.map(({ kind }) => kind)).toEqual(['no-waagent', 'accounts']);
+    expect(
+      reported.steps.filter(({ outcome }) => outcome === 'skipped').map(({ name }) => name),
+    ).toEqual(['stop-agent', 'deprovision-agent']);
+    expect(reported.end?.kind).toBe('ok');
+    expect(calls).toEqual(['poweroff']);
+    expect(after).toBe('/home:\nbob\n\n/var/lib/waagent:\n');
+  });
+
+  test('without waagent and cloud-init refuses', async () => {
+    const { started } = await deprovision({
+      prepare: 'rm /usr/sbin/waagent /usr/bin/cloud-init\n',
+    });
+    expect(started.end).toEqual({
+      kind: 'refused',
+      detail:
+        'the guest has neither waagent nor cloud-init: install walinuxagent, or deprovision it by other means and set generalize: mark',
+    });
+  });
+
+  describe('when waagent', () => {
+    test('fails half way, starts the agent again with its state and does not power off', async () => {
+      const { reported, calls, after } = await deprovision({
+        prepare: agentThat('rm -rf /var/lib/waagent/*', 'echo "no such luck" >&2', 'exit 3'),
+        after: 'cat /var/lib/waagent/provisioned\nls /etc/ssh/ssh_host_rsa_key\n',
+      });
+      expect(reported.steps.at(-1)).toEqual({
+        name: 'deprovision-agent',
+        outcome: 'failed',
+        detail: 'waagent -deprovision+user ended with 3',
+      });
+      expect(reported.log).toEqual(['no such luck']);
+      expect(reported.end).toEqual({
+        kind: 'failed',
+        detail:
+          'Step deprovision-agent failed. The guest may be half deprovisioned; it was not powered off, and its agent is started again',
+      });
+      expect(calls).toEqual(['walinuxagent stop', 'walinuxagent start']);
+      expect(after).toBe('5f8f6a0d-0000-4000-8000-000000000001\n/etc/ssh/ssh_host_rsa_key\n');
+    });
+
+    test('ends with 0 and has done nothing, fails', async () => {
+      const { reported, calls } = await deprovision({ prepare: agentThat('exit 0') });
+      expect(reported.steps.at(-1)?.detail).toBe(
+        'waagent -deprovision+user ended with 0 and left /var/lib/waagent/provisioned',
+      );
+      expect(calls).toEqual(['walinuxagent stop', 'walinuxagent start']);
+    });
+
+    test('never ends, is ended with all that it started', async () => {
+      const { reported, calls, after } = await deprovision(
+        {
+          prepare: agentThat('sleep 4321 &', 'sleep 4321'),
+          after: 'pgrep -f "sleep 4321" || echo none\n',
+        },
+        { timeoutSeconds: 5 },
+      );
+      expect(reported.end).toMatchObject({
+        kind: 'failed',
+        detail: expect.stringMatching(
+          /^Step deprovision-agent did not end within 5 s\. The guest may/,
+        ),
+      });
+      expect(calls).toEqual(['walinuxagent stop', 'walinuxagent start']);
+      expect(after).toBe('none\n');
+    });
+
+    test('does not run, refuses', async () => {
+      const { started } = await deprovision({
+        prepare: replace(
+          '/usr/sbin/waagent',
+          'echo "No module named azurelinuxagent" >&2',
+          'exit 1',
+        ),
+      });
+      expect(started.end).toEqual({
+        kind: 'refused',
+        detail: '/usr/sbin/waagent does not run: No module named azurelinuxagent',
+      });
+    });
+  });
+
+  test('a guest that cannot be powered off fails', async () => {
+    const { reported, calls } = await deprovision({
+      prepare: ['poweroff', 'shutdown', 'busybox']
+        .map((name) => replace(`/usr/local/sbin/${name}`, 'echo "not here" >&2', 'exit 1'))
+        .join(''),
+    });
+    expect(reported.end).toMatchObject({
+      kind: 'failed',
+      detail: expect.stringMatching(
+        /^The guest could not be powered off: not here\. The guest may/,
+      ),
+    });
+    expect(calls).toEqual(['walinuxagent stop', 'walinuxagent start']);
+  });
+
+  test('waits for a package manager', async () => {
+    const hold =
+      'import fcntl, glob, time\n' +
+      'lock = open("/var/lib/dpkg/lock-frontend", "w")\nfcntl.lockf(lock, fcntl.LOCK_EX)\n' +
+      'open("/run/held", "w")\n' +
+      'while not any("waits for" in open(log).read() for log in glob.glob("/run/azure-vm-to-vhd/*/log")): time.sleep(0.1)\n';
+    const { reported } = await deprovision({
+      prepare: `python3 -c '${hold}' &\nuntil [ -e /run/held ]; do :; done\n`,
+    });
+    expect(reported.steps[0]).toEqual({
+      name: 'settle',
+      outcome: 'ok',
+      detail: 'waited for a package manager',
+    });
+    expect(reported.end?.kind).toBe('ok');
+  });
+
+  test('keeps host keys that nothing makes anew, and the link of the name servers', async () => {
+    const { started, reported, after } = await deprovision({
+      prepare:
+        'touch /etc/cloud/cloud-init.disabled\n' +
+        "sed -i 's/^Provisioning.RegenerateSshHostKeyPair=y/Provisioning.RegenerateSshHostKeyPair=n/; s/^Provisioning.DeleteRootPassword=y/Provisioning.DeleteRootPassword=n/' /etc/waagent.conf\n" +
+        'mkdir -p /run/systemd/resolve\necho >/run/systemd/resolve/stub-resolv.conf\n' +
+        'ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf\n',
+      after: 'readlink /etc/resolv.conf\nls /etc/ssh/ssh_host_rsa_key\n',
+    });
+    expect(started.notes.map(({ kind }) => kind)).toEqual([
+      'no-provisioning',
+      'accounts',
+      'root-password',
+    ]);
+    expect(reported.steps).toEqual(
+      expect.arrayContaining([
+        {
+          name: 'ssh-host-keys',
+          outcome: 'skipped',
+          detail: 'nothing makes new ones at boot: all VMs of the image share these',
+        },
+        {
+          name: 'name-servers',
+          outcome: 'ok',
+          detail: 'link to ../run/systemd/resolve/stub-resolv.conf put back',
+        },
+      ]),
+    );
+    expect(after).toBe('../run/systemd/resolve/stub-resolv.conf\n/etc/ssh/ssh_host_rsa_key\n');
+  });
+
+  describe('a start script', () => {
+    test('that Azure sends once more does nothing', async () => {
+      const { started, after, calls } = await deprovision({ after: linuxStartScript(order) });
+      expect(started.end?.kind).toBe('started');
+      const again = readLinuxReport(after, marker);
+      expect(again.notes).toEqual([{ kind: 'repeated', text: 'this script was started before' }]);
+      expect(again.end?.kind).toBe('started');
+      expect(calls).toEqual(['walinuxagent stop', 'poweroff']);
+    });
+
+    test('that comes too late does nothing', async () => {
+      const { started, calls } = await deprovision({}, { notAfter: new Date(0) });
+      expect(started.end).toMatchObject({
+        kind: 'refused',
+        detail: expect.stringMatching(/^the script came to run too late \(the guest's clock: /),
+      });
+      expect(calls).toEqual([]);
+    });
+
+    test('beside another one refuses', async () => {
+      const other = 'f'.repeat(32);
+      const { started } = await deprovision({
+        prepare:
+          `mkdir -p /run/azure-vm-to-vhd/${other}\n` +
+          `echo 'read -r _ 0<>/run/ended' >/run/azure-vm-to-vhd/${other}/deprovision.sh\n` +
+          `sh /run/azure-vm-to-vhd/${other}/deprovision.sh >/dev/null 2>&1 &\n` +
+          `echo $! >/run/azure-vm-to-vhd/${other}/pid\n` +
+          'until grep -q deprovision.sh /proc/$!/cmdline; do :; done\n',
+      });
+      expect(started.end).toEqual({
+        kind: 'refused',
+        detail: 'another deprovision is under way in this guest',
+      });
+    });
+
+    test('whose unit systemd refuses leaves nothing', async () => {
+      const { started, reported } = await deprovision({
+        prepare: systemd + replace('/usr/local/sbin/systemd-run', 'echo "no bus" >&2', 'exit 1'),
+      });
+      expect(started.end).toEqual({
+        kind: 'refused',
+        detail: 'the detached script could not be started: no bus no bus',
+      });
+      expect(reported.end?.kind).toBe('lost');
+    });
+  });
+});
+
+/** The paths of a column "File" of the table under a heading; a star stands for anything but a slash. */
+function globs(page: string, heading: string): readonly string[] {
+  const section = page.split(/^#{2,3} /m).find((one) => one.startsWith(`${heading}\n`)) ?? '';
+  return [...section.matchAll(/`(\/[^`]+)`(?=[^|]*\|)/g)].flatMap(([, path]) =>
+    path === undefined ? [] : [path],
+  );
+}
+
+function matches(glob: string, paths: readonly string[]): readonly string[] {
+  return paths.filter((path) => isMatch(path)(glob));
+}
+
+function isMatch(path: string): (glob: string) => boolean {
+  return (glob) => {
+    const pattern = glob
+      .split('*')
+      .map((part) => part.replace(/[.+^${}()|[\]\\]/g, '\\$&'))
+      .join('[^/]*');
+    return new RegExp(`^${pattern}$`).test(path);
+  };
+}
