@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the Azure clients that __tests__/clients runs against the local Azure: az and libsecret-1-0 (which AzCopy
-# needs) by apt, and AzCopy by npm into node_modules/.cache, since it is too big for everybody's install.
+# Installs the programs of others that the tests run. By apt: az and libsecret-1-0 (which AzCopy needs) for
+# __tests__/clients, mmdebstrap and shellcheck for __tests__/guest. AzCopy by npm into node_modules/.cache, since it is
+# too big for everybody's install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +13,8 @@ sudo=''
 
 packages=()
 command -v az >/dev/null || packages+=(azure-cli)
+command -v mmdebstrap >/dev/null || packages+=(mmdebstrap)
+command -v shellcheck >/dev/null || packages+=(shellcheck)
 ldconfig -p | grep -q 'libsecret-1\.so\.0' || packages+=(libsecret-1-0)
 if [ "${#packages[@]}" -gt 0 ]; then
   $sudo apt-get update -qq

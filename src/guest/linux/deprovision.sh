@@ -151,7 +151,14 @@ remove_user() {
   drop_lines /etc/sudoers.d/90-cloud-init-users "^$pattern "
   drop_lines /etc/sudoers.d/90-cloud-init-users "^# User rules for $pattern\$"
   drop_lines /root/.ssh/authorized_keys "Please login as the user .*\"$pattern"'\\*" rather than'
-  [ -z "$home" ] || [ ! -e "$home" ] || fail "the home folder $home could not be removed"
+  check_home
+}
+
+# userdel leaves a home that belongs to somebody else, and the point where one is mounted.
+check_home() {
+  [ -n "$home" ] && [ -n "$(ls -A "$home" 2>/dev/null)" ] || return 0
+  [ "$(stat -c %u "$home")" != "$uid" ] || fail "the home folder $home could not be removed" || return
+  detail="$detail; its home $home belongs to another account and stays"
 }
 
 # The copies from before the last change still have the hashes of the removed user's and root's passwords.
@@ -222,6 +229,7 @@ sync_disks() {
 work() {
   resolv_link=$(readlink /etc/resolv.conf)
   pattern=$(printf '%s' "$user" | sed 's/[.]/[.]/g')
+  uid=$(id -u "$user" 2>/dev/null)
   home=$(sed -n "s/^$pattern:[^:]*:[^:]*:[^:]*:[^:]*:\([^:]*\):.*/\1/p" /etc/passwd)
   sleep "$delay_seconds"
   step settle
@@ -274,7 +282,7 @@ watch() {
   setsid sh "$0" work </dev/null >/dev/null 2>&1 &
   worker=$!
   (
-    sleep "$timeout_seconds" &
+    sleep $((delay_seconds + timeout_seconds)) &
     sleeper=$!
     trap 'kill $sleeper; exit' TERM
     wait $sleeper
@@ -285,7 +293,7 @@ watch() {
   wait "$worker"
   status=$?
   kill "$watchdog" 2>/dev/null
-  name=$(tr _ - <"$dir/step" 2>/dev/null)
+  name=$(tr _ - 2>/dev/null <"$dir/step")
   [ ! -e "$dir/late" ] || give_up "Step ${name:-start} did not end within $timeout_seconds s"
   [ "$status" -eq 0 ] || give_up "Step ${name:-start} failed"
   record end ok
