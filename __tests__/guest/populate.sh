@@ -2,6 +2,7 @@
 # Makes a used guest of a fresh root, run in it: the user of Azure and another one, keys, histories, leases, the state
 # of the agent and of cloud-init.
 set -eu
+umask 022
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
 for user in azureuser bob; do
@@ -75,3 +76,16 @@ echo 0123456789abcdef0123456789abcdef >/etc/machine-id
 mkdir -p /var/lib/dbus
 cp /etc/machine-id /var/lib/dbus/machine-id
 echo builder >/etc/hostname
+
+# What only a machine of its own can do is recorded; powering off and starting the agent end a case.
+cat >/etc/init.d/walinuxagent <<'END'
+#!/bin/sh
+echo "walinuxagent $1" >>/run/calls
+[ "$1" != start ] || echo ended 1<>/run/ended
+END
+cat >/usr/local/sbin/poweroff <<'END'
+#!/bin/sh
+echo "poweroff $*" >>/run/calls
+echo ended 1<>/run/ended
+END
+chmod 755 /etc/init.d/walinuxagent /usr/local/sbin/poweroff

@@ -1,8 +1,7 @@
 #!/bin/sh
 # Runs the scripts of a case in a copy of a guest's root, in namespaces of its own (unshare --mount --uts --pid --net
 # --ipc). The case's folder has start.sh, report.sh, prepare.sh and after.sh, the latter two for what the guest is to
-# do before and after, and a file "listed" where the files are to be compared. Leaves there what each printed (*.out),
-# calls, serial, before.list and after.list.
+# do before and after. Leaves there what each printed (*.out), calls, serial and after.list.
 set -eu
 root=${1:?root}
 case=${2:?folder of the case}
@@ -30,30 +29,15 @@ inside() {
   env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . "$@"
 }
 
-# What only a machine of its own can do is recorded; powering off and starting the agent end the case.
-stub() {
-  cat >"$1"
-  chmod 755 "$1"
-}
-mkdir -p etc/init.d
-stub etc/init.d/walinuxagent <<'END'
-#!/bin/sh
-echo "walinuxagent $1" >>/run/calls
-[ "$1" != start ] || echo ended 1<>/run/ended
-END
-stub usr/local/sbin/poweroff <<'END'
-#!/bin/sh
-echo "poweroff $*" >>/run/calls
-echo ended 1<>/run/ended
-END
 mkfifo run/ended
 : >run/calls
 
+# All that there is, and the contents of the files that are not the root's own any more.
 list() {
   inside find / -xdev \( -path /proc -o -path /run -o -path /dev -o -path /tmp \) -prune -o \
     -printf '%P\t%y %m %U:%G %l\n'
-  inside find / -xdev \( -path /proc -o -path /run -o -path /dev -o -path /tmp \) -prune -o \
-    -type f -print0 | xargs -0 chroot . sha256sum | sed 's/\([^ ]*\) *\/\(.*\)/\2\t\1/'
+  (cd /mnt/changes && find . -path ./tmp -prune -o -type f -exec sha256sum --zero {} +) | tr '\0' '\n' |
+    sed 's/\([^ ]*\) *\.\/\(.*\)/\2\t\1/'
 }
 
 part() {
@@ -63,11 +47,10 @@ part() {
 
 exec 3<>run/ended
 part prepare
-[ ! -f "$case/listed" ] || list >"$case/before.list"
 part start
 if grep -q ' end started' "$case/start.out"; then read -r _ <&3; fi
 part report
 part after
-[ ! -f "$case/listed" ] || list >"$case/after.list"
+list >"$case/after.list"
 cp run/calls "$case/calls"
 cp dev/ttyS0 "$case/serial"

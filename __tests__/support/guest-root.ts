@@ -19,8 +19,6 @@ export interface GuestCase {
   readonly report: string;
   readonly prepare?: string;
   readonly after?: string;
-  /** Whether all files are compared, which takes some seconds. */
-  readonly isCompared?: boolean;
 }
 
 /** What a case left. */
@@ -32,6 +30,7 @@ export interface GuestOutcome {
   /** Calls of what was replaced, such as `poweroff`. */
   readonly calls: readonly string[];
   readonly serial: string;
+  /** Against the root, with what `prepare` did. */
   readonly changes: GuestChanges;
 }
 
@@ -105,9 +104,10 @@ export async function createGuestRoot(): Promise<GuestRoot> {
     await remove();
     throw error;
   }
+  const before = await listRoot(root);
   let cases = 0;
   return {
-    run: (one) => runCase(root, join(folder, `case-${++cases}`), one),
+    run: (one) => runCase(root, before, join(folder, `case-${++cases}`), one),
     [Symbol.asyncDispose]: remove,
   };
 }
@@ -124,13 +124,27 @@ async function isolated(command: readonly string[]): Promise<void> {
   });
 }
 
-async function runCase(root: string, folder: string, one: GuestCase): Promise<GuestOutcome> {
+/** Everything of a root, with the contents of its files. */
+async function listRoot(root: string): Promise<Listing> {
+  const options = { cwd: root, maxBuffer: 64 * 1024 * 1024 };
+  const find = (...args: readonly string[]) => execute('find', ['.', '-xdev', ...args], options);
+  const all = await find('-printf', '%P\t%y %m %U:%G %l\n');
+  const files = await find('-type', 'f', '-exec', 'sha256sum', '--zero', '{}', '+');
+  const checksums = files.stdout.replaceAll('\0', '\n');
+  return readList(`${all.stdout}${checksums.replace(/^(\w+) +\.\/(.*)$/gm, '$2\t$1')}`);
+}
+
+async function runCase(
+  root: string,
+  before: Listing,
+  folder: string,
+  one: GuestCase,
+): Promise<GuestOutcome> {
   await mkdir(folder);
   const parts = { start: one.start, report: one.report, prepare: one.prepare, after: one.after };
   for (const [name, text = ''] of Object.entries(parts)) {
     await writeFile(join(folder, `${name}.sh`), text);
   }
-  if (one.isCompared === true) await writeFile(join(folder, 'listed'), '');
   await isolated(['sh', file('__tests__/guest/run.sh'), root, folder]);
   const read = (name: string): Promise<string> => readFile(join(folder, name), 'utf8');
   return {
@@ -140,31 +154,44 @@ async function runCase(root: string, folder: string, one: GuestCase): Promise<Gu
     after: await read('after.out'),
     calls: (await read('calls')).split(/ *\n/).filter((call) => call !== ''),
     serial: await read('serial'),
-    changes:
-      one.isCompared === true
-        ? compareLists(await read('before.list'), await read('after.list'))
-        : { removed: [], added: [], changed: [] },
+    changes: compareLists(before, readList(await read('after.list'))),
   };
 }
 
-function compareLists(beforeText: string, afterText: string): GuestChanges {
-  const before = readList(beforeText);
-  const after = readList(afterText);
-  const common = [...before.keys()].filter((path) => after.has(path));
+/** A file's kind, mode, owner and link's target, and the checksum of its contents where that is known. */
+interface Entry {
+  readonly facts: string;
+  readonly checksum: string | undefined;
+}
+/** By path. */
+type Listing = ReadonlyMap<string, Entry>;
+
+/** A file without a checksum afterwards is the one of before. */
+function compareLists(before: Listing, after: Listing): GuestChanges {
+  const isOther = (path: string): boolean => {
+    const [one, other] = [before.get(path), after.get(path)];
+    return one?.facts !== other?.facts || one?.checksum !== (other?.checksum ?? one?.checksum);
+  };
+  const isListed = (path: string): boolean => !/^\/(?:proc|run|dev|tmp)(?:\/|$)/.test(path);
+  const old = [...before.keys()].filter(isListed);
   return {
-    removed: withoutContents([...before.keys()].filter((path) => !after.has(path))),
+    removed: withoutContents(old.filter((path) => !after.has(path))),
     added: withoutContents([...after.keys()].filter((path) => !before.has(path))),
-    changed: common.filter((path) => before.get(path) !== after.get(path)).sort(),
+    changed: old.filter((path) => after.has(path) && isOther(path)).sort(),
   };
 }
 
-/** Path to everything that is compared. A file has two lines: of what it is, and of its contents. */
-function readList(text: string): ReadonlyMap<string, string> {
-  const entries = new Map<string, string>();
+/** Lines of a path, a tab, and what it is or else the checksum of its contents. */
+function readList(text: string): Listing {
+  const entries = new Map<string, Entry>();
   for (const line of text.split('\n').filter((one) => one !== '')) {
-    const [name = '', facts = ''] = line.split('\t');
+    const [name = '', rest = ''] = line.split('\t');
     const path = `/${name}`;
-    entries.set(path, `${entries.get(path) ?? ''}|${facts}`);
+    const known = entries.get(path) ?? { facts: '', checksum: undefined };
+    entries.set(
+      path,
+      /^\w{64}$/.test(rest) ? { ...known, checksum: rest } : { ...known, facts: rest },
+    );
   }
   return entries;
 }

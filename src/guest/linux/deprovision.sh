@@ -63,12 +63,18 @@ settle() {
   while true; do
     busy=
     locks_held && busy='a package manager'
-    [ -n "$cloud_init" ] && "$cloud_init" status 2>/dev/null | grep -q 'status: running' && busy=cloud-init
+    cloud_init_works && busy=cloud-init
     [ -n "$busy" ] || return 0
     detail="waited for $busy"
     printf 'waits for %s\n' "$busy"
     sleep 1
   done
+}
+
+# Its own answer takes a while; without these files there is nothing to ask.
+cloud_init_works() {
+  [ -n "$cloud_init" ] && [ -e /run/cloud-init/status.json ] && [ ! -e /run/cloud-init/result.json ] &&
+    "$cloud_init" status 2>/dev/null | grep -q 'status: running'
 }
 
 locks_held() {
@@ -109,9 +115,8 @@ clean_cloud_init() {
     skip 'not installed'
     return 0
   }
-  if "$cloud_init" clean --help >/dev/null 2>&1; then
-    "$cloud_init" clean --logs || fail "cloud-init clean ended with $?" || return
-  else
+  if ! "$cloud_init" clean --logs; then
+    "$cloud_init" clean --help >/dev/null 2>&1 && { fail 'cloud-init clean --logs failed' || return; }
     rm -rf /var/lib/cloud/instance /var/lib/cloud/instances /var/lib/cloud/data /var/lib/cloud/sem
     rm -f /var/log/cloud-init.log /var/log/cloud-init-output.log
     detail='this version knows no "clean"; its state was removed'
