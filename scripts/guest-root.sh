@@ -13,8 +13,5 @@ sources() {
 sources | mmdebstrap --quiet --variant=minbase --format=directory \
   --include=waagent,cloud-init,openssh-server,sudo,procps,busybox,systemd-sysv \
   --dpkgopt='force-unsafe-io' \
-  --dpkgopt='path-exclude=/usr/share/doc/*' \
-  --dpkgopt='path-exclude=/usr/share/locale/*' \
-  --dpkgopt='path-exclude=/usr/share/man/*' \
   --aptopt='Acquire::Languages "none"' \
   "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" "$folder" -
