@@ -208,7 +208,7 @@ describeGuest('a guest with the real waagent and cloud-init', () => {
       prepare:
         'setsid python3 -c \'import pty, os; pty.spawn(["bash", "-i"], lambda f: os.read(f, 99), lambda f: b"")\' >/run/terminal 2>&1 </dev/null &\n' +
         'setsid waagent -daemon >/dev/null 2>&1 &\n' +
-        'until pgrep -x bash && pgrep -f "waagent -daemon" && [ -e /var/log/waagent.log ]; do :; done\n',
+        'until pgrep -x bash && pgrep -f "waagent -daemon" && [ -e /var/log/waagent.log ]; do sleep 0.1; done\n',
       after: 'pgrep -x bash\npgrep -f "waagent -daemon"\nls -A /root /var/lib/waagent\n',
     });
     expect(prepare).toMatch(/^\d+\n\d+\n$/);
@@ -388,7 +388,7 @@ describeGuest('a guest with the real waagent and cloud-init', () => {
       prepare:
         'mkdir /run/cloud-init\n' +
         'echo \'{"v1": {"datasource": null, "stage": "modules-final"}}\' >/run/cloud-init/status.json\n' +
-        'until grep -q "waits for" /run/azure-vm-to-vhd/*/log 2>/dev/null; do :; done && echo {} >/run/cloud-init/result.json &\n',
+        'until grep -q "waits for" /run/azure-vm-to-vhd/*/log 2>/dev/null; do sleep 0.1; done && echo {} >/run/cloud-init/result.json &\n',
     });
     expect(reported.steps[0]).toEqual({
       name: 'settle',
@@ -405,7 +405,7 @@ describeGuest('a guest with the real waagent and cloud-init', () => {
       'open("/run/held", "w")\n' +
       'while not any("waits for" in open(log).read() for log in glob.glob("/run/azure-vm-to-vhd/*/log")): time.sleep(0.1)\n';
     const { reported } = await deprovision({
-      prepare: `python3 -c '${hold}' &\nuntil [ -e /run/held ]; do :; done\n`,
+      prepare: `python3 -c '${hold}' &\nuntil [ -e /run/held ]; do sleep 0.1; done\n`,
     });
     expect(reported.steps[0]).toEqual({
       name: 'settle',
@@ -473,7 +473,7 @@ describeGuest('a guest with the real waagent and cloud-init', () => {
           `echo 'read -r _ 0<>/run/ended' >/run/azure-vm-to-vhd/${other}/deprovision.sh\n` +
           `sh /run/azure-vm-to-vhd/${other}/deprovision.sh >/dev/null 2>&1 &\n` +
           `echo $! >/run/azure-vm-to-vhd/${other}/pid\n` +
-          'until grep -q deprovision.sh /proc/$!/cmdline; do :; done\n',
+          'until grep -q deprovision.sh /proc/$!/cmdline; do sleep 0.1; done\n',
       });
       expect(started.end).toEqual({
         kind: 'refused',
