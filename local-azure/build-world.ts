@@ -10,6 +10,7 @@ import { createLoad } from './blobs/load.ts';
 import { createBlobStore } from './blobs/store.ts';
 import type { Answering } from './edge/dispatcher.ts';
 import { listGrants, type ListedExports } from './edge/grant-list.ts';
+import type { SecretList } from './edge/secret-list.ts';
 import { createHosts } from './edge/hosts.ts';
 import { recordTraffic, type TrafficPair } from './edge/traffic.ts';
 import { createEntraApp } from './identity/entra.ts';
@@ -30,6 +31,7 @@ export interface Foundation {
   readonly entraKey: SigningKey;
   readonly githubKey: SigningKey;
   readonly job: IdTokenRequest;
+  readonly secrets: SecretList;
   /** Gets every call to Azure Resource Manager with its answer. */
   readonly keepTraffic?: ((pair: TrafficPair) => void) | undefined;
 }
@@ -46,7 +48,7 @@ export async function buildWorld(
   given: Scenario,
   foundation: Foundation,
 ): Promise<{ readonly world: RunningWorld; readonly answering: Answering } & Disposable> {
-  const { azurite, images, entraKey, githubKey, job, keepTraffic } = foundation;
+  const { azurite, images, entraKey, githubKey, job, secrets, keepTraffic } = foundation;
   const scenario = given.model ? { ...given, model: fillModel(given.model) } : given;
   const cloud = scenario.cloud ?? 'AzureCloud';
   const hosts = createHosts(cloud);
@@ -56,7 +58,7 @@ export async function buildWorld(
     identities: createIdentities(scenario, entraKey),
     resources: await fillResources(scenario, hosts, images),
     images,
-    exports: listGrants(createDiskExports(hosts)),
+    exports: listGrants(secrets.rememberGranted(createDiskExports(hosts))),
     bootLogs: createBootLogs(hosts),
   };
   const blobs: BlobStore = createBlobStore(parts, azurite);

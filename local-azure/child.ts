@@ -16,6 +16,8 @@ const main = fileURLToPath(new URL('main.ts', import.meta.url));
 export interface Control {
   state(): Promise<State>;
   calls(): Promise<readonly Call[]>;
+  /** Every token and SAS that was given out since the start. */
+  secrets(): Promise<readonly string[]>;
   /** Puts rules in the place of those in force. */
   setFaults(rules: readonly FaultRule[]): Promise<void>;
   /** Starts anew with another scenario, or with the present one. */
@@ -99,6 +101,7 @@ function createControl(url: string): Control {
   return {
     state: async () => (await ask(`${url}/state`)) as State,
     calls: async () => (await ask(`${url}/calls`)) as readonly Call[],
+    secrets: async () => (await ask(`${url}/secrets`)) as readonly string[],
     setFaults: async (rules) => {
       await ask(`${url}/faults`, rules);
     },

@@ -8,6 +8,7 @@ import { createControlApp } from './edge/control.ts';
 import { Dispatcher } from './edge/dispatcher.ts';
 import { FaultList } from './edge/faults.ts';
 import { keepOpen, listen, startProxy, type Listener, type ProxyRules } from './edge/proxy.ts';
+import { SecretList } from './edge/secret-list.ts';
 import { readState } from './edge/state.ts';
 import { appendTo } from './edge/traffic.ts';
 import { buildEnvironment } from './environment.ts';
@@ -42,6 +43,8 @@ export async function startLocalAzure(
   await using stack = new AsyncDisposableStack();
   const folder = stack.adopt(await createTempFolder(), removeFolder);
   const job = createIdTokenRequest();
+  const secrets = new SecretList();
+  secrets.add(job.token);
   const azurite = stack.adopt(await startAzurite(folder), (one) => one.close());
   const [entraKey, githubKey, authority] = await Promise.all([
     createSigningKey(),
@@ -52,9 +55,10 @@ export async function startLocalAzure(
     await startCloud(scenario, {
       azurite,
       images: createDiskImages(),
-      entraKey,
-      githubKey,
+      entraKey: secrets.rememberSigned(entraKey),
+      githubKey: secrets.rememberSigned(githubKey),
       job,
+      secrets,
       keepTraffic: trafficFile === undefined ? undefined : appendTo(trafficFile),
     }),
   );
@@ -97,6 +101,7 @@ async function startCloud(first: Scenario, foundation: Foundation) {
   return {
     calls,
     faults,
+    secrets: foundation.secrets,
     [Symbol.dispose]: () => {
       current[Symbol.dispose]();
     },

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,6 +26,8 @@ export const usualInputs: Readonly<Record<string, string>> = {
 export interface ActionRun extends StepResult {
   readonly manifest: Manifest | undefined;
   readonly manifestText: string;
+  /** Everything in the files of the job, those of the runner included. */
+  readonly filesText: string;
 }
 
 /** The parts of the manifest that the tests look at. */
@@ -65,10 +67,19 @@ export async function runAction(
     const manifestText = path === undefined ? '' : await readFile(path, 'utf8');
     const manifest =
       manifestText === '' ? undefined : (JSON.parse(manifestText) as unknown as Manifest);
-    return { ...result, manifest, manifestText };
+    return { ...result, manifest, manifestText, filesText: await readAll(workspace) };
   } finally {
     await rm(workspace, { recursive: true, force: true });
   }
+}
+
+async function readAll(folder: string): Promise<string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const texts = await Promise.all(
+    files.map(({ parentPath, name }) => readFile(join(parentPath, name), 'utf8')),
+  );
+  return texts.join('\n');
 }
 
 /** Asserts that nothing temporary is there: no snapshot, no grant, no unfinished or draft blob, no lock. */
@@ -98,7 +109,7 @@ export function expectNoSecrets(run: ActionRun): void {
       JSON.stringify(state),
       summary,
     ])
-    .concat(run.manifestText)
+    .concat(run.manifestText, run.filesText)
     .join('\n');
   const secrets = [...new Set([...run.main.masks, ...run.post.masks, CLIENT_SECRET])];
   expect(secrets.filter((secret) => shown.includes(secret))).toEqual([]);

@@ -4,22 +4,33 @@ import { findFaultProblems } from '../scenario-schema.ts';
 import type { FaultRule } from '../scenario.ts';
 import type { CallList } from './calls.ts';
 import type { FaultList } from './faults.ts';
+import type { SecretList } from './secret-list.ts';
 import type { State } from './state.ts';
 
 export interface Controlled {
   readonly calls: CallList;
   readonly faults: FaultList;
+  readonly secrets: SecretList;
   readonly readState: () => Promise<State>;
   /** Starts anew with a scenario, or with the present one; throws a ScenarioError. */
   readonly reset: (scenario: unknown) => Promise<void>;
 }
 
 /** The control address: what is there, what was called, which faults are in force, and a new start. */
-export function createControlApp({ calls, faults, readState, reset }: Controlled): Express {
+export function createControlApp({
+  calls,
+  faults,
+  secrets,
+  readState,
+  reset,
+}: Controlled): Express {
   const app = express().disable('x-powered-by').disable('etag');
   app.use(express.text({ limit: '16mb', type: () => true }));
   app.get('/state', async (_request, response) => {
     response.json(await readState());
+  });
+  app.get('/secrets', (_request, response) => {
+    response.json(secrets.list());
   });
   app.get('/calls', (_request, response) => {
     response.json(calls.list());
