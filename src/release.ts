@@ -20,7 +20,9 @@ export function createRelease(
         if (await isOurs(lease, signal)) await compute.revokeAccess(lease.id, signal, onSent);
         return;
       case 'snapshot':
-        if (await isOurs(lease, signal)) await deleteSnapshot(lease.id, signal);
+        if ((await isOurs(lease, signal)) || isNamedByKey(lease)) {
+          await deleteSnapshot(lease.id, signal);
+        }
         return;
       case 'blob':
         await removeBlob(lease, signal);
@@ -110,6 +112,14 @@ export function createRelease(
 
 type LockLease = Extract<Lease, { kind: 'lock' }>;
 type BlobLease = Extract<Lease, { kind: 'blob' }>;
+
+/**
+ * The key in its name makes it the run's. One that was just made may not be found yet, and is deleted all the same: a
+ * deletion of what is not there is none. https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-not-found
+ */
+function isNamedByKey({ id, key }: { readonly id: string; readonly key: string }): boolean {
+  return id.endsWith(`-${key}`);
+}
 
 /**
  * Its metadata carries the run's key, or it is the destination of the run's own copy; and it is not complete, unless

@@ -64,7 +64,8 @@ const named: readonly (readonly [RegExp, string])[] = [
   [/^.*\/idtoken$/, '/idtoken'],
   [/operations\/[^/]+$/i, 'operations/{id}'],
   [/^.*\/abcd$/, '/abcd'],
-  [/\/snapshots\/builder-(os|lun0)-[^/]+/, '/snapshots/builder-$1-{key}'],
+  [/\/snapshots\/builder-(os|lun0)(-\d)?-[^/]+/, '/snapshots/builder-$1$2-{key}'],
+  [/-[0-9a-f]{16}\.lock$/, '-{hash}.lock'],
   [/\/builder-\d+-/, '/builder-{run}-'],
 ];
 

@@ -1,28 +1,51 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from '@jest/globals';
+import { useLocalAzure } from '../../local-azure/child.ts';
 import type { FaultAction, Scenario } from '../../local-azure/scenario.ts';
 import type { Step } from '../../local-runner/run-action.ts';
 import { expectNoSecrets, runAction, type ActionRun } from './action.ts';
 import { distinctCalls, type DistinctCall } from './distinct-calls.ts';
 import { startLocalAzure, type LocalAzure } from './local-azure.ts';
-import { buildScenario } from './scenario.ts';
+import { buildScenario, SUBSCRIPTION } from './scenario.ts';
+import { vhdClient } from './vhd-check.ts';
 
-/** One OS disk, one data disk, one account: the fewest calls that a whole capture has. */
-const scenario: Scenario = buildScenario({
-  vm: {
-    osDisk: { name: 'builder-os', sizeGiB: 1, content: { seed: 1, dataMiB: 1 } },
-    dataDisks: [{ lun: 0, name: 'builder-data0', sizeGiB: 1, content: { seed: 2, dataMiB: 1 } }],
-  },
-  accounts: [{ resourceGroup: 'images', name: 'imageswe1' }],
-});
+const compute = `/subscriptions/${SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute`;
+
+/**
+ * One OS disk, one data disk, one account: the fewest calls that a whole capture has; and beside them a snapshot and a
+ * blob of somebody else, which nothing may touch.
+ */
+const scenario: Scenario = {
+  ...buildScenario({
+    vm: {
+      osDisk: { name: 'builder-os', sizeGiB: 1, content: { seed: 1, dataMiB: 1 } },
+      dataDisks: [{ lun: 0, name: 'builder-data0', sizeGiB: 1, content: { seed: 2, dataMiB: 1 } }],
+    },
+    accounts: [
+      {
+        resourceGroup: 'images',
+        name: 'imageswe1',
+        containers: [
+          {
+            name: 'theirs',
+            blobs: [
+              { name: 'foreign.vhd', type: 'PageBlob', metadata: { vmtovhd_state: 'copying' } },
+            ],
+          },
+        ],
+      },
+    ],
+  }),
+  snapshots: [
+    { resourceGroup: 'images', name: 'foreign', sourceDiskId: `${compute}/disks/builder-os` },
+  ],
+};
+const isForeign = ({ name }: { readonly name: string }): boolean => name.startsWith('foreign');
 
 const inputs = { 'storage-accounts': 'imageswe1', replicas: '2', generalize: 'mark' };
 /** Two replicas of the OS disk and one of the data disk. */
 const VHDS = 3;
-
-/** Services of Azure, as the calls name them; the OIDC service of GitHub is none. */
-export const azureHosts = ['management', 'login', 'imageswe1', 'md-'];
 
 /** How often a fault strikes, and what it does. */
 export interface Fault {
@@ -30,31 +53,11 @@ export interface Fault {
   readonly times: 'once' | 'for ever';
 }
 
-/** What passes by itself, and is absorbed at the hosts that are named; elsewhere the libraries give up. */
-export const passingFaults: readonly {
-  readonly what: string;
-  readonly action: FaultAction;
-  readonly hosts: readonly string[];
-}[] = [
-  {
-    what: '429',
-    action: { kind: 'answer', status: 429, headers: { 'retry-after': '1' } },
-    hosts: ['management', 'login'],
-  },
-  { what: '500', action: { kind: 'answer', status: 500 }, hosts: azureHosts },
-  { what: '503', action: { kind: 'answer', status: 503 }, hosts: [...azureHosts, 'pipelines'] },
-  { what: 'a connection that is cut before', action: { kind: 'drop' }, hosts: azureHosts },
-  {
-    what: 'a connection that is cut after',
-    action: { kind: 'drop', afterBytes: 0 },
-    hosts: azureHosts,
-  },
-];
-
 /** A local Azure with every distinct call of a happy run, and what a run comes to when one of them meets a fault. */
 export class FaultMatrix {
   readonly azure: LocalAzure;
   readonly calls: readonly DistinctCall[];
+  #foreign: readonly unknown[] = [];
 
   private constructor(azure: LocalAzure, calls: readonly DistinctCall[]) {
     this.azure = azure;
@@ -64,6 +67,7 @@ export class FaultMatrix {
   /** Discovers the calls by one happy run. */
   static async discover(): Promise<FaultMatrix> {
     const azure = await startLocalAzure(scenario);
+    useLocalAzure(azure);
     try {
       expectSuccess(await runAction(azure, inputs));
       return new FaultMatrix(azure, distinctCalls(await azure.calls()));
@@ -110,12 +114,23 @@ export class FaultMatrix {
   /** The run of the next day, from the state that the last one left, without a fault. */
   async runAgain(): Promise<ActionRun> {
     await this.azure.setFaults([]);
+    for (const { url } of await locks(this.azure)) await endLease(url);
     return runAction(this.azure, inputs, { run: { runId: '2222222222' } });
   }
 
   async #arm({ strikes }: DistinctCall, { action, times }: Fault): Promise<void> {
     await this.azure.reset(scenario);
+    this.#foreign = await foreignThings(this.azure);
     await this.azure.setFaults([{ ...strikes, times: times === 'once' ? 1 : 0, action }]);
+  }
+
+  /** Asserts that what is somebody else's is as it was, and that every VHD that a run says it made is there. */
+  async expectTrue({ manifest }: ActionRun): Promise<void> {
+    expect(await foreignThings(this.azure)).toEqual(this.#foreign);
+    const { blobs } = await this.azure.state();
+    const complete = blobs.filter(({ metadata }) => metadata['vmtovhd_state'] === 'complete');
+    const made = (manifest?.disks ?? []).flatMap(({ replicas }) => replicas.map(({ url }) => url));
+    expect(complete.map(({ url }) => url)).toEqual(expect.arrayContaining(made));
   }
 
   async #isStruck(): Promise<boolean> {
@@ -161,10 +176,12 @@ export function expectCleanFailure(run: ActionRun): void {
 export async function leftovers(azure: LocalAzure): Promise<readonly string[]> {
   const { resources, grants, blobs } = await azure.state();
   return [
-    ...(resources['Microsoft.Compute/snapshots'] ?? []).map(({ id }) => id),
+    ...(resources['Microsoft.Compute/snapshots'] ?? [])
+      .filter((snapshot) => !isForeign(snapshot))
+      .map(({ id }) => id),
     ...grants.map(({ resourceId }) => resourceId),
     ...blobs
-      .filter(({ metadata }) => metadata['vmtovhd_state'] !== 'complete')
+      .filter((blob) => blob.metadata['vmtovhd_state'] !== 'complete' && !isForeign(blob))
       .map(({ url }) => url),
   ];
 }
@@ -184,6 +201,20 @@ export async function expectNothingUntold(azure: LocalAzure, run: ActionRun): Pr
 export async function expectNothingBehind(azure: LocalAzure): Promise<void> {
   const left = await leftovers(azure);
   if (left.length > 0) throw new Error(`Left behind: ${left.join(', ')}`);
+}
+
+async function foreignThings(azure: LocalAzure): Promise<readonly unknown[]> {
+  const { resources, blobs } = await azure.state();
+  return [...(resources['Microsoft.Compute/snapshots'] ?? []), ...blobs].filter(isForeign);
+}
+
+async function locks(azure: LocalAzure): Promise<readonly { readonly url: string }[]> {
+  return (await azure.state()).blobs.filter(({ name }) => name.endsWith('.lock'));
+}
+
+/** As if a minute had passed in which nobody renewed it. */
+async function endLease(url: string): Promise<void> {
+  await vhdClient(url).getBlobLeaseClient().breakLease(0);
 }
 
 function errorsOf(run: ActionRun): readonly string[] {

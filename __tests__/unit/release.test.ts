@@ -114,6 +114,12 @@ describe('snapshots and grants', () => {
       ['revokeAccess /s'],
     ],
     ['a snapshot that is gone is nothing to do', snapshot, {}, []],
+    [
+      'a snapshot that is not found, but has the key in its name, is deleted all the same',
+      { ...snapshot, id: '/builder-os-k' },
+      {},
+      ['deleteSnapshot /builder-os-k'],
+    ],
     ['a grant on a snapshot that is gone is nothing to do', grant, {}, []],
   ])('%s', async (_name, lease, things, expected) => {
     expect(await close(lease, things)).toEqual(expected);

@@ -1,0 +1,84 @@
+import { expect } from '@jest/globals';
+import type { FaultAction } from '../../local-azure/scenario.ts';
+import { expectNoSecrets } from './action.ts';
+import type { DistinctCall } from './distinct-calls.ts';
+import {
+  expectCleanFailure,
+  expectNothingBehind,
+  expectNothingUntold,
+  expectSuccess,
+  type FaultMatrix,
+} from './fault-matrix.ts';
+
+/** A kind of fault: the calls that it can strike, and a case of it with everything that must become of the run. */
+export interface FaultKind {
+  readonly what: string;
+  readonly calls: (matrix: FaultMatrix) => readonly DistinctCall[];
+  readonly play: (matrix: FaultMatrix, call: DistinctCall) => Promise<void>;
+}
+
+/** Services of Azure, as the calls name them; the OIDC service of GitHub is none. */
+const azureHosts = ['management', 'login', 'imageswe1', 'md-'];
+
+/** What passes by itself is absorbed at these hosts; elsewhere the libraries give up. */
+function passing(what: string, action: FaultAction, hosts: readonly string[]): FaultKind {
+  return {
+    what: `${what}, once`,
+    calls: (matrix) => matrix.at(hosts),
+    play: async (matrix, call) => {
+      const run = await matrix.run(call, { action, times: 'once' }, action.kind === 'hang');
+      expectSuccess(run);
+      await expectNothingBehind(matrix.azure);
+      await matrix.expectTrue(run);
+    },
+  };
+}
+
+/** The run fails cleanly, or succeeds all the same; only what the fault keeps from being closed is left, and told. */
+function lasting(status: number): FaultKind {
+  return {
+    what: `${status}, for ever`,
+    calls: ({ calls }) => calls,
+    play: async (matrix, call) => {
+      const run = await matrix.run(call, { action: { kind: 'answer', status }, times: 'for ever' });
+      if (run.main.exitCode === 0) expectSuccess(run);
+      else expectCleanFailure(run);
+      if (call.isClosing) await expectNothingUntold(matrix.azure, run);
+      else await expectNothingBehind(matrix.azure);
+      await matrix.expectTrue(run);
+      expectSuccess(await matrix.runAgain());
+    },
+  };
+}
+
+/** A run whose process ends while a call is under way, and its post step. */
+function ending(signal: 'SIGINT' | 'SIGKILL'): FaultKind {
+  return {
+    what: signal,
+    calls: (matrix) => (signal === 'SIGINT' ? matrix.at(azureHosts) : matrix.calls),
+    play: async (matrix, call) => {
+      const run = await matrix.runKilledAt(call, signal);
+      expect(run.main.exitCode).toBe(signal === 'SIGKILL' ? undefined : 1);
+      expect(run.post.exitCode).toBe(0);
+      await expectNothingBehind(matrix.azure);
+      await matrix.expectTrue(run);
+      expectNoSecrets(run);
+      expectSuccess(await matrix.runAgain());
+    },
+  };
+}
+
+const throttled: FaultAction = { kind: 'answer', status: 429, headers: { 'retry-after': '1' } };
+
+/** Every kind of the matrix. */
+export const faultKinds: readonly FaultKind[] = [
+  passing('429', throttled, ['management', 'login']),
+  passing('500', { kind: 'answer', status: 500 }, azureHosts),
+  passing('503', { kind: 'answer', status: 503 }, [...azureHosts, 'pipelines']),
+  passing('a connection that is cut before', { kind: 'drop' }, azureHosts),
+  passing('a connection that is cut after', { kind: 'drop', afterBytes: 0 }, azureHosts),
+  passing('no answer', { kind: 'hang' }, azureHosts),
+  ...[400, 403, 404, 409, 500].map(lasting),
+  ending('SIGINT'),
+  ending('SIGKILL'),
+];
