@@ -51,11 +51,10 @@ try {
 async function cancelled(azure: LocalAzureChild): Promise<StepResult> {
   const match = { method: 'PUT', host: '^imageswe2', path: 'comp=page$' };
   await azure.setFaults([{ match, nth: 4, times: 0, action: { kind: 'hang' } }]);
-  let child: ChildProcess | undefined;
-  const running = run(azure, '1', (started) => {
-    child ??= started;
-  });
-  while (child?.exitCode === null || child === undefined) {
+  const started = Promise.withResolvers<ChildProcess>();
+  const running = run(azure, '1', started.resolve);
+  const child = await started.promise;
+  while (child.exitCode === null) {
     const blobs = (await azure.state()).blobs.map(({ metadata }) => metadata['vmtovhd_state']);
     const isHung = (await azure.calls()).some(({ fault }) => fault !== undefined);
     if (blobs.includes('complete') && isHung) break;
