@@ -104,6 +104,21 @@ describe('a Linux guest', () => {
     expect(reports.length).toBeLessThanOrEqual(4);
   });
 
+  test('that is asked and does not answer is seen going off all the same', async () => {
+    let isAsked = false;
+    const { failure, lines } = await run({
+      prints: (script) => {
+        if (!script.includes('linux report')) return started;
+        isAsked = true;
+        throw new Error('no answer');
+      },
+      vm: (now) => (now < 200 ? {} : { powerState: 'stopped' }),
+    });
+    expect(isAsked).toBe(true);
+    expect(failure).toBeUndefined();
+    expect(lines.at(-1)).toBe('info: The guest of VM "builder" is deprovisioned.');
+  });
+
   test('that is off although its console tells of a failure is not taken for deprovisioned', async () => {
     const { failure } = await run({
       prints: () => started,

@@ -61,6 +61,10 @@ class LinuxWatch {
   #serialAfter: number;
   #serial: string | undefined = '';
   #wasAway = false;
+  /** Ends a question that nobody waits for any more. */
+  readonly #over = new AbortController();
+  #isAsking = false;
+  #answer: LinuxReport | undefined;
 
   constructor(vm: GuestVm, marker: string, timeoutSeconds: number, rig: GuestRig) {
     this.#vm = vm;
@@ -74,6 +78,14 @@ class LinuxWatch {
 
   /** Throws when it failed, was lost or took too long. */
   async untilOff(): Promise<void> {
+    try {
+      await this.#watch();
+    } finally {
+      this.#over.abort();
+    }
+  }
+
+  async #watch(): Promise<void> {
     const { clock, signal } = this.#rig;
     const lastMoment = this.#startedAt + (DELAY_SECONDS + this.#timeoutSeconds) * 1000 + GRACE_MS;
     for (;;) {
@@ -84,7 +96,8 @@ class LinuxWatch {
       if (!isReady) this.#wasAway = true;
       const now = clock.now();
       if (now >= this.#serialAfter) this.#judge(await this.#readSerial());
-      if (isReady && (this.#wasAway || now >= this.#askAfter)) this.#judge(await this.#ask());
+      if (isReady && (this.#wasAway || now >= this.#askAfter)) this.#ask();
+      this.#judge(this.#answer);
       if (now >= lastMoment) throw await this.#late();
     }
   }
@@ -122,23 +135,28 @@ class LinuxWatch {
     return this.#serial === undefined ? undefined : readLinuxReport(this.#serial, this.#marker);
   }
 
-  /** A guest that goes down in between does not answer, which tells nothing. */
-  async #ask(): Promise<LinuxReport | undefined> {
-    const { clock, log, signal } = this.#rig;
+  /**
+   * Does not wait for the answer: an agent that is stopped looks ready for a while, and the command then hangs. A guest
+   * that goes down in between does not answer, which tells nothing.
+   */
+  #ask(): void {
+    const { clock, log } = this.#rig;
+    this.#wasAway = false;
+    this.#askAfter = clock.now() + ASK_MS;
+    if (this.#isAsking) return;
+    this.#isAsking = true;
     const script = linuxReportScript({ marker: this.#marker });
-    try {
-      return readLinuxReport(
-        await runInGuest(this.#vm, script, clock.now(), this.#rig),
-        this.#marker,
-      );
-    } catch (error) {
-      signal.throwIfAborted();
-      log.debug(reasonOf(error));
-      return undefined;
-    } finally {
-      this.#wasAway = false;
-      this.#askAfter = clock.now() + ASK_MS;
-    }
+    const signal = AbortSignal.any([this.#rig.signal, this.#over.signal]);
+    runInGuest(this.#vm, script, clock.now(), { ...this.#rig, signal })
+      .then((text) => {
+        this.#answer = readLinuxReport(text, this.#marker);
+      })
+      .catch((error: unknown) => {
+        log.debug(reasonOf(error));
+      })
+      .finally(() => {
+        this.#isAsking = false;
+      });
   }
 
   #judge(report: LinuxReport | undefined): void {
