@@ -11,17 +11,25 @@ export function isConflict(error: unknown): boolean {
   return status === 409 || codes.includes(code);
 }
 
+/** When something is tried again, and after which pauses in milliseconds. */
+export interface Persistence {
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly isBusy?: (error: unknown) => boolean;
+  readonly pausesMs?: readonly number[];
+}
+
 /** Does a task again as long as it meets a conflict, after a pause and what clears the way. */
 export async function untilFree<T>(
   task: () => Promise<T>,
   clearTheWay: () => Promise<void>,
-  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+  { clock, signal, isBusy = isConflict, pausesMs = PAUSES_MS }: Persistence,
 ): Promise<T> {
-  for (const pauseMs of PAUSES_MS) {
+  for (const pauseMs of pausesMs) {
     try {
       return await task();
     } catch (error) {
-      if (!isConflict(error)) throw error;
+      if (!isBusy(error)) throw error;
       await clock.sleep(pauseMs, signal);
       await clearTheWay();
     }

@@ -1,3 +1,4 @@
+import { inClosingOrder } from './clone/closing-order.ts';
 import { reasonOf } from './errors.ts';
 import type { Journal } from './journal.ts';
 import type { Log } from './ports.ts';
@@ -25,6 +26,8 @@ export type Lease =
     }
   /** A blob whose lease says that this run works on a VM or on a set of names. */
   | { readonly kind: 'lock'; readonly url: string; readonly key: string }
+  /** What a copy of a VM is made of, beside its snapshots. */
+  | { readonly kind: 'resource'; readonly id: string; readonly key: string }
   /** A VM that ran before, and is to run again. */
   | { readonly kind: 'stopped-vm'; readonly id: string };
 
@@ -170,7 +173,7 @@ export async function closeInOrder(
 ): Promise<void> {
   const locks = leases.filter(({ kind }) => kind === 'lock');
   const closing = leases
-    .filter(({ kind }) => kind !== 'snapshot' && kind !== 'lock')
+    .filter(({ kind }) => !['snapshot', 'lock', 'resource'].includes(kind))
     .map((lease) => {
       const { promise: sent, resolve } = Promise.withResolvers<undefined>();
       const onSent = (): void => {
@@ -188,8 +191,19 @@ export async function closeInOrder(
       await Promise.all(grants.map(({ free }) => free));
       await close(lease);
     });
-  await Promise.all([...closing.map(({ done }) => done), ...snapshots]);
+  const resources = closeResources(leases, close);
+  await Promise.all([...closing.map(({ done }) => done), ...snapshots, resources]);
   await Promise.all(locks.map((lock) => close(lock)));
+}
+
+async function closeResources(
+  leases: readonly Lease[],
+  close: (lease: Lease) => Promise<void>,
+): Promise<void> {
+  const resources = leases.filter((lease) => lease.kind === 'resource');
+  for (const stage of inClosingOrder(resources)) {
+    await Promise.all(stage.map((lease) => close(lease)));
+  }
 }
 
 /** One line for a warning. */
@@ -207,6 +221,8 @@ function nameOf(lease: Lease): string {
       return `unfinished blob "${lease.url}"`;
     case 'lock':
       return `the lock "${lease.url}"`;
+    case 'resource':
+      return `temporary resource "${lease.id}"`;
     case 'stopped-vm':
       return `the stop of VM "${lease.id}", which ran before`;
   }
@@ -221,6 +237,8 @@ function commandFor(lease: Lease): string {
     case 'blob':
     case 'lock':
       return `az storage blob delete --auth-mode login --blob-url "${lease.url}"`;
+    case 'resource':
+      return `az resource delete --ids "${lease.id}"`;
     case 'stopped-vm':
       return `az vm start --ids "${lease.id}"`;
   }

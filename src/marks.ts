@@ -2,6 +2,8 @@
 export const KEY_TAG = 'vm-to-vhd-key';
 /** ISO 8601: before it the run may live. From its start and the life of its SAS. */
 export const EXPIRES_TAG = 'vm-to-vhd-expires';
+/** ISO 8601, on the parts of a copy of a VM: when their run began. Networks do not tell when they were made. */
+export const MADE_TAG = 'vm-to-vhd-made';
 /** `true` on snapshots that the run was told to keep. */
 export const KEPT_TAG = 'vm-to-vhd-kept';
 /** `true` on snapshots of a VM that is generalized, and so cannot run any more. */

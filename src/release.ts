@@ -1,5 +1,6 @@
 import type { Azure } from './azure/session.ts';
 import { untilFree } from './busy.ts';
+import { createResourceRemoval } from './clone/remove-resource.ts';
 import { ActionError, azureFailure } from './errors.ts';
 import type { BlobState } from './facts.ts';
 import { lockLeaseId, type Lease, type Release } from './lease.ts';
@@ -11,9 +12,15 @@ const LOCK_PAUSE_MS = 1_000;
 
 /** Closes leases in Azure. */
 export function createRelease(
-  { compute, blobs, lockBlobs }: Pick<Azure, 'compute' | 'blobs' | 'lockBlobs'>,
+  {
+    compute,
+    blobs,
+    lockBlobs,
+    temporaryResources,
+  }: Pick<Azure, 'compute' | 'blobs' | 'lockBlobs' | 'temporaryResources'>,
   clock: Clock,
 ): Release {
+  const removeResource = createResourceRemoval(temporaryResources, clock);
   return async (lease, signal, onSent) => {
     switch (lease.kind) {
       case 'grant':
@@ -29,6 +36,9 @@ export function createRelease(
         return;
       case 'lock':
         await removeLock(lease, signal);
+        return;
+      case 'resource':
+        await removeResource(lease, signal);
         return;
       case 'stopped-vm':
         await startAgain(lease.id, signal);

@@ -5,6 +5,7 @@ import type { HttpClient } from '@azure/core-rest-pipeline';
 import { azureFailure } from '../errors.ts';
 import { requireResourceId, type ResourceId } from '../resource-id.ts';
 import type { Cloud } from './clouds.ts';
+import { withinDeadline } from './deadline.ts';
 
 /** A client of the SDK, and what its verbs name a resource by. */
 export interface Place {
@@ -90,21 +91,10 @@ export async function finish<T>(
 ): Promise<T> {
   await poller.submitted();
   patience.onAccepted?.();
-  const deadline = new AbortController();
-  const timer = setTimeout(() => {
-    deadline.abort();
-  }, patience.deadlineMs);
-  const abortSignal = AbortSignal.any([signal, deadline.signal]);
-  try {
+  return withinDeadline(patience.deadlineMs, signal, async (abortSignal) => {
     await sleep(patience.firstPauseMs, undefined, { signal: abortSignal });
-    return await poller.pollUntilDone({ abortSignal });
-  } catch (error) {
-    if (!deadline.signal.aborted || signal.aborted) throw error;
-    const minutes = patience.deadlineMs / 60_000;
-    throw new Error(`the operation has not ended after ${minutes} minutes`, { cause: error });
-  } finally {
-    clearTimeout(timer);
-  }
+    return poller.pollUntilDone({ abortSignal });
+  });
 }
 
 /** Undefined instead of a 404. */

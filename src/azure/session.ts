@@ -4,6 +4,7 @@ import type { BatchAccount, Lock, Permission } from '../facts.ts';
 import { createAccounts, type Accounts } from './accounts.ts';
 import { batchAccountAt } from './batch-account.ts';
 import { createBlobs, type Blobs } from './blobs.ts';
+import { createCloneCompute, type CloneCompute } from './clone-compute.ts';
 import { findCloud, type Cloud } from './clouds.ts';
 import { createComputeClients } from './compute-clients.ts';
 import { createCompute, type Compute } from './compute.ts';
@@ -12,9 +13,11 @@ import { createGuestCommands, type GuestCommands } from './guest-commands.ts';
 import { createHttpClient } from './http-client.ts';
 import { createLockBlobs, type LockBlobs } from './lock-blobs.ts';
 import { locksAt } from './locks.ts';
+import { createNetwork, type Network } from './network.ts';
 import { createPages, PIECE_TIMEOUT_MS, type Pages } from './pages.ts';
 import { effectivePermissions } from './permissions.ts';
 import { createResourceManager } from './resource-manager.ts';
+import { createTemporaryResources, type TemporaryResources } from './temporary-resources.ts';
 import type { BlobCalls } from './storage-http-client.ts';
 
 /** Azure as one identity sees it. */
@@ -22,6 +25,9 @@ export interface Azure {
   readonly cloud: Cloud;
   readonly compute: Compute;
   readonly guests: GuestCommands;
+  readonly cloneCompute: CloneCompute;
+  readonly network: Network;
+  readonly temporaryResources: TemporaryResources;
   readonly blobs: Blobs;
   readonly pages: Pages;
   readonly lockBlobs: LockBlobs;
@@ -58,6 +64,9 @@ export async function openAzure(
     cloud,
     compute: createCompute(clients),
     guests: createGuestCommands(clients, httpClient),
+    cloneCompute: createCloneCompute(clients),
+    network: createNetwork(resourceManager),
+    temporaryResources: createTemporaryResources(resourceManager),
     blobs: createBlobs(credential, httpClient, blobCalls),
     pages: createPages(credential, { httpClient, pieceClient }, blobCalls),
     lockBlobs: createLockBlobs(credential, httpClient, blobCalls),
