@@ -1,4 +1,5 @@
 import type { Azure } from './azure/session.ts';
+import type { SourceParts } from './delete-source.ts';
 import type {
   BatchAccount,
   BlobService,
@@ -14,6 +15,7 @@ import type {
   VirtualMachine,
 } from './facts.ts';
 import type { Inputs } from './inputs.ts';
+import type { CloneSurvey } from './clone/clone-survey.ts';
 import { createLook, gather, gatherById, type Look } from './look.ts';
 import { requiredPermissions } from './permissions.ts';
 import { chooseDataDisks, layOut, type DiskKey, type Layout, type Run } from './plan.ts';
@@ -49,6 +51,10 @@ export interface Survey {
   readonly batchAccount: Lookup<BatchAccount> | undefined;
   /** By the scope that was asked for what is on it and above: the VM, its disks, and the snapshots' group elsewhere. */
   readonly locks: ReadonlyMap<string, Lookup<readonly Lock[]>>;
+  /** What a copy of the VM would meet, where one is asked for. */
+  readonly clone?: CloneSurvey;
+  /** What belongs to the VM, where it is to be deleted. */
+  readonly sourceParts?: Lookup<SourceParts>;
 }
 
 /** Reads everything that the checks and the plan need, in parallel where it can. Changes nothing. */

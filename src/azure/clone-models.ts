@@ -93,6 +93,7 @@ function cloneDiskFrom(
     isDeletedWithVm: attached.deleteOption === 'Delete',
     sku: disk?.sku?.name ?? 'Standard_LRS',
     zones: disk?.zones ?? [],
+    isGuestEncrypted: disk?.encryptionSettingsCollection?.enabled === true,
     encryption: setId === undefined ? undefined : { type, setId },
   };
 }

@@ -2,6 +2,8 @@ import type { Inputs } from '../inputs.ts';
 import { foundAccounts, foundDisks, type Survey } from '../survey.ts';
 import { accountRules } from './account-rules.ts';
 import { batchRules } from './batch-rules.ts';
+import { cloneRules } from './clone-rules.ts';
+import { deletionRules } from './deletion-rules.ts';
 import { diskRules } from './disk-rules.ts';
 import { guestRules } from './guest-rules.ts';
 import { lockRules } from './lock-rules.ts';
@@ -25,6 +27,8 @@ export const rules: readonly Rule[] = [
   ...accountRules,
   ...batchRules,
   ...nameRules,
+  ...cloneRules,
+  ...deletionRules,
   ...lockRules,
   ...permissionRules,
 ];

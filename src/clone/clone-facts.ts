@@ -45,6 +45,8 @@ export interface CloneDisk {
   readonly isDeletedWithVm: boolean;
   readonly sku: string;
   readonly zones: readonly string[];
+  /** By Azure Disk Encryption. */
+  readonly isGuestEncrypted: boolean;
   /** Customer-managed keys. */
   readonly encryption: { readonly type: string; readonly setId: string } | undefined;
 }

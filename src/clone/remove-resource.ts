@@ -33,5 +33,6 @@ export function createResourceRemoval(
 }
 
 function isBusy(error: unknown): boolean {
-  return isConflict(error) || inUse.test(azureFailure(error).code ?? '');
+  const { code = '' } = azureFailure(error);
+  return code !== 'ScopeLocked' && (isConflict(error) || inUse.test(code));
 }

@@ -1,3 +1,4 @@
+import type { ListedResource } from '../azure/temporary-resources.ts';
 import type { ListedBlob, ListedSnapshot } from '../facts.ts';
 import type { Lease } from '../lease.ts';
 import {
@@ -6,13 +7,14 @@ import {
   KEPT_TAG,
   KEY_METADATA,
   KEY_TAG,
+  MADE_TAG,
   STATE_METADATA,
 } from '../marks.ts';
 import type { Surroundings } from './survey.ts';
 
 /** A temporary thing of some run, and whether the sweep takes it. */
 export interface Leftover {
-  readonly kind: 'snapshot' | 'blob' | 'lock';
+  readonly kind: 'snapshot' | 'blob' | 'lock' | 'resource';
   /** Resource ID or URL. */
   readonly id: string;
   readonly ageSeconds: number | undefined;
@@ -36,6 +38,7 @@ export function decideSweep(around: Surroundings, moment: Moment): readonly Left
   return [
     ...around.blobs.flatMap((blob) => judgeBlob(blob, around.blobs, moment)),
     ...around.snapshots.flatMap((snapshot) => judgeSnapshot(snapshot, moment)),
+    ...around.resources.flatMap((resource) => judgeResource(resource, moment)),
   ];
 }
 
@@ -49,6 +52,15 @@ function judgeSnapshot(snapshot: ListedSnapshot, moment: Moment): readonly Lefto
     ? [{ kind: 'grant', id, key }]
     : [];
   return [leftover('snapshot', id, age, spared, [...grant, { kind: 'snapshot', id, key }])];
+}
+
+/** A part of a copy of a VM; a tag tells its age, since not all of them do so themselves. */
+function judgeResource({ id, tags }: ListedResource, moment: Moment): readonly Leftover[] {
+  const key = tags[KEY_TAG];
+  if (!key) return [];
+  const age = ageOf(tags[MADE_TAG], moment);
+  const spared = tooFresh(age, tags[EXPIRES_TAG], moment);
+  return [leftover('resource', id, age, spared, [{ kind: 'resource', id, key }])];
 }
 
 function judgeBlob(

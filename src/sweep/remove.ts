@@ -1,4 +1,5 @@
 import type { Azure } from '../azure/session.ts';
+import { inClosingOrder } from '../clone/closing-order.ts';
 import { each } from '../concurrency.ts';
 import { closeLease, type Leak, type Release } from '../lease.ts';
 import type { Log } from '../ports.ts';
@@ -21,7 +22,8 @@ export interface RemovalRig {
 }
 
 /**
- * Removes what is swept: blobs before the snapshots that they are copied from, a grant before its snapshot. What comes
+ * Removes what is swept: blobs before the snapshots that they are copied from, a grant before its snapshot, a VM before
+ * its parts. What comes
  * of each is put into `removals` at once. Rejects only when the sweep is cancelled.
  */
 export async function removeLeftovers(
@@ -29,9 +31,12 @@ export async function removeLeftovers(
   rig: RemovalRig,
   removals: Removal[],
 ): Promise<void> {
-  for (const kind of ['blob', 'snapshot', 'lock'] as const) {
-    const ofKind = swept.filter((leftover) => leftover.kind === kind);
-    await each(ofKind, rig.signal, async (leftover, signal) => {
+  const ofKind = (kind: Leftover['kind']): readonly Leftover[] =>
+    swept.filter((leftover) => leftover.kind === kind);
+  const resources = inClosingOrder(ofKind('resource'));
+  const stages = [ofKind('blob'), ...resources, ofKind('snapshot'), ofKind('lock')];
+  for (const stage of stages) {
+    await each(stage, rig.signal, async (leftover, signal) => {
       removals.push(await removeOne(leftover, { ...rig, signal }));
     });
   }
@@ -47,7 +52,7 @@ async function removeOne(
     if (leak !== undefined) leaks.push(leak);
   }
   const isClosed = leaks.length === 0;
-  const isGone = isClosed && (leftover.kind === 'snapshot' || (await isMissing(leftover.id)));
+  const isGone = isClosed && (isResource(leftover) || (await isMissing(leftover.id)));
   return { leftover, isGone, leaks };
 
   /** A release leaves alone what is no longer as it was; a look that fails claims nothing. */
@@ -58,4 +63,9 @@ async function removeOne(
       return false;
     }
   }
+}
+
+/** A resource that is closed is gone; a blob may have been finished meanwhile. */
+function isResource({ kind }: Leftover): boolean {
+  return kind === 'snapshot' || kind === 'resource';
 }

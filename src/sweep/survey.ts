@@ -1,20 +1,23 @@
 import type { Azure } from '../azure/session.ts';
+import type { ListedResource } from '../azure/temporary-resources.ts';
 import { each } from '../concurrency.ts';
 import { ActionError, explain, listOf } from '../errors.ts';
 import type { ListedBlob, ListedSnapshot, StorageAccount } from '../facts.ts';
-import { parseResourceId } from '../resource-id.ts';
+import { parseResourceId, resourceGroupId } from '../resource-id.ts';
 import type { SweepInputs } from './inputs.ts';
 
 /** Everything that is there, marked or not. */
 export interface Surroundings {
   readonly snapshots: readonly ListedSnapshot[];
   readonly blobs: readonly ListedBlob[];
+  /** VMs, disks and networks. */
+  readonly resources: readonly ListedResource[];
 }
 
 /** The part of Azure that is looked at. */
-type Sight = Pick<Azure, 'compute' | 'blobs' | 'accounts'>;
+type Sight = Pick<Azure, 'compute' | 'blobs' | 'accounts' | 'temporaryResources'>;
 
-/** Lists the snapshots and blobs that the sweep has to judge. Changes nothing; throws when a list cannot be had. */
+/** Lists the snapshots, blobs and other resources that the sweep has to judge. Changes nothing; throws when a list cannot be had. */
 export async function lookAround(
   inputs: SweepInputs,
   azure: Sight,
@@ -22,26 +25,47 @@ export async function lookAround(
 ): Promise<Surroundings> {
   const accounts = await findAccounts(inputs, azure, signal);
   const snapshots = await listSnapshots(inputs, azure, signal);
+  const resources = await listResources(inputs, azure, signal);
   const blobs = await each(accounts, signal, (account, linked) =>
     listBlobs(account, inputs.container, azure, linked),
   );
-  return { snapshots, blobs: blobs.flat() };
+  return { snapshots, blobs: blobs.flat(), resources };
 }
 
 async function listSnapshots(
-  { subscriptionId, resourceGroup }: SweepInputs,
+  inputs: SweepInputs,
   { compute }: Sight,
   signal: AbortSignal,
 ): Promise<readonly ListedSnapshot[]> {
+  const { subscriptionId, resourceGroup } = inputs;
   try {
     return await compute.listSnapshots(subscriptionId, resourceGroup, signal);
   } catch (error) {
-    const where =
-      resourceGroup === undefined
-        ? `subscription "${subscriptionId}"`
-        : `resource group "${resourceGroup}" of subscription "${subscriptionId}"`;
-    throw explain(`Could not list the snapshots of ${where}`, error);
+    throw explain(`Could not list the snapshots of ${placeOf(inputs)}`, error);
   }
+}
+
+async function listResources(
+  inputs: SweepInputs,
+  { temporaryResources }: Sight,
+  signal: AbortSignal,
+): Promise<readonly ListedResource[]> {
+  const { subscriptionId, resourceGroup } = inputs;
+  const scope =
+    resourceGroup === undefined
+      ? `/subscriptions/${subscriptionId}`
+      : resourceGroupId({ subscriptionId, resourceGroup });
+  try {
+    return await temporaryResources.list(scope, signal);
+  } catch (error) {
+    throw explain(`Could not list the VMs, disks and networks of ${placeOf(inputs)}`, error);
+  }
+}
+
+function placeOf({ subscriptionId, resourceGroup }: SweepInputs): string {
+  return resourceGroup === undefined
+    ? `subscription "${subscriptionId}"`
+    : `resource group "${resourceGroup}" of subscription "${subscriptionId}"`;
 }
 
 async function listBlobs(
