@@ -1,5 +1,12 @@
 import type { CloneDisk, CloneFacts } from '../../src/clone/clone-facts.ts';
-import { planClone, type ClonePlan, type CloneWishes } from '../../src/clone/clone-plan.ts';
+import {
+  planClone,
+  resourceIds,
+  type ClonePlan,
+  type CloneWishes,
+} from '../../src/clone/clone-plan.ts';
+import { cloneRequirements } from '../../src/clone/clone-rights.ts';
+import type { CloneSurvey } from '../../src/clone/clone-survey.ts';
 import { group, runOf, vmOf } from './facts.ts';
 
 /** A disk of the VM "builder". */
@@ -60,4 +67,30 @@ export function wishesOf(overrides: Partial<CloneWishes> = {}): CloneWishes {
 /** The plan of a copy. */
 export function clonePlanOf(facts = cloneFactsOf(), wishes = wishesOf()): ClonePlan {
   return planClone(facts, wishes, { team: 'images', 'vm-to-vhd-key': runOf().key }, runOf());
+}
+
+/** What a survey of the VM "builder" finds for a copy, where nothing stands in its way. */
+export function cloneSurveyOf(
+  facts = cloneFactsOf(),
+  overrides: Partial<CloneSurvey> = {},
+  wishes = wishesOf(),
+): CloneSurvey {
+  const plan = clonePlanOf(facts, wishes);
+  const found = <T>(value: T): { kind: 'found'; value: T } => ({ kind: 'found', value });
+  const everything = { actions: ['*'], notActions: [], dataActions: [], notDataActions: [] };
+  const ids = [...resourceIds(plan), ...plan.disks.map(({ snapshot }) => snapshot.id)];
+  return {
+    facts: found(facts),
+    plan,
+    size: found({ name: facts.size, family: 'standardDSv5Family', vCpus: 2, restrictions: [] }),
+    usages: found([
+      { name: 'cores', used: 10, limit: 100 },
+      { name: 'standardDSv5Family', used: 8, limit: 10 },
+      { name: 'standardEv5Family', used: 10, limit: 10 },
+    ]),
+    subnet: undefined,
+    names: new Map(ids.map((id) => [id, { kind: 'missing' as const }])),
+    permissions: new Map(cloneRequirements(plan).map(({ scope }) => [scope, found([everything])])),
+    ...overrides,
+  };
 }

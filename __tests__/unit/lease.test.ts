@@ -152,6 +152,33 @@ describe('disposal', () => {
     expect(closing).toHaveLength(12);
   });
 
+  test('closes a copy of a VM from the VM down to its network, whenever they were acquired', async () => {
+    const { leases, events } = rig();
+    const part = (type: string): Lease => ({
+      ...{ kind: 'resource', key: 'k' },
+      id: `/subscriptions/s/resourceGroups/g/providers/${type}/x`,
+    });
+    const types = [
+      'Microsoft.Network/virtualNetworks',
+      'Microsoft.Compute/disks',
+      'Microsoft.Network/networkSecurityGroups',
+      'microsoft.compute/virtualMachines',
+      'Microsoft.Network/networkInterfaces',
+    ];
+    await hold(leases, ...types.map(part));
+    await leases[Symbol.asyncDispose]();
+    const closing = events
+      .filter((event) => /^(begin|end)/.test(event))
+      .map((event) => event.replace(/ resource .*\/(\w+)\/x$/, ' $1'));
+    expect(closing).toEqual([
+      'begin virtualMachines',
+      'end virtualMachines',
+      ...['begin disks', 'begin networkInterfaces', 'end disks', 'end networkInterfaces'],
+      ...['begin virtualNetworks', 'begin networkSecurityGroups'],
+      ...['end virtualNetworks', 'end networkSecurityGroups'],
+    ]);
+  });
+
   test('does not throw when a release does, goes on, and keeps the leak open in the journal', async () => {
     const { leases, events } = rig((lease) => lease === grant);
     await hold(leases, snapshot, grant);
@@ -184,6 +211,11 @@ describe('a leak', () => {
       lock,
       `the lock "${lock.url}"`,
       `az storage blob delete --auth-mode login --blob-url "${lock.url}"`,
+    ],
+    [
+      { kind: 'resource', id: '/vm/copy', key: 'k' },
+      'temporary resource "/vm/copy"',
+      'az resource delete --ids "/vm/copy"',
     ],
     [stopped, 'the stop of VM "/vm", which ran before', 'az vm start --ids "/vm"'],
   ])('of %j names the thing and the command, and no SAS', async (lease, what, command) => {

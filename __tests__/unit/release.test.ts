@@ -21,15 +21,18 @@ interface Things {
   readonly vm?: VirtualMachine;
   /** What each look at the blob finds in turn; the last one stays. */
   readonly blobs?: readonly (BlobState | undefined)[];
-  /** What deleting the snapshot meets in turn, before it succeeds. */
+  /** Of a temporary resource; none when there is none. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** What deleting the snapshot or resource meets in turn, before it succeeds. */
   readonly refusals?: readonly Error[];
 }
 
 /** Closes a lease among these things, and tells what was changed. */
 async function close(
   lease: Lease,
-  { snapshot, vm, blobs = [], refusals = [] }: Things,
+  { snapshot, vm, blobs = [], tags, refusals = [] }: Things,
   changes: string[] = [],
+  clock = literalClock(),
 ): Promise<readonly string[]> {
   const refused = refusals.values();
   const change =
@@ -39,7 +42,15 @@ async function close(
       return Promise.resolve() as Promise<never>;
     };
   let looks = 0;
-  const azure: Pick<Azure, 'compute' | 'blobs' | 'lockBlobs'> = {
+  const azure: Pick<Azure, 'compute' | 'blobs' | 'lockBlobs' | 'temporaryResources'> = {
+    temporaryResources: {
+      tagsOf: () => Promise.resolve(tags),
+      list: change('list'),
+      delete: async (...parts) => {
+        await change('delete')(...parts);
+        await next(refused);
+      },
+    },
     compute: {
       listSnapshots: change('listSnapshots'),
       getSnapshot: () => Promise.resolve(snapshot),
@@ -83,7 +94,7 @@ async function close(
       },
     },
   };
-  await createRelease(azure, literalClock())(lease, new AbortController().signal);
+  await createRelease(azure, clock)(lease, new AbortController().signal);
   return changes;
 }
 
@@ -299,5 +310,51 @@ describe('a finished VHD', () => {
     const work = close(draft, { blobs: [finished, target] }, changes);
     await expect(work).rejects.toThrow('is kept to put in its place');
     expect(changes).toEqual([]);
+  });
+});
+
+describe('a part of a copy', () => {
+  const lease: Lease = { kind: 'resource', id: '/nic', key: 'k' };
+  const refusal = (statusCode: number, code: string): Error =>
+    Object.assign(new Error('not yet'), { statusCode, code });
+  const reserved = refusal(400, 'NicReservedForAnotherVm');
+
+  test('of the run is deleted', async () => {
+    expect(await close(lease, { tags: ours })).toEqual(['delete /nic']);
+  });
+
+  test('that is gone is nothing to do', async () => {
+    expect(await close(lease, {})).toEqual([]);
+  });
+
+  test('of another run is told, not touched', async () => {
+    const changes: string[] = [];
+    const tags = { 'vm-to-vhd-key': 'other' };
+    await expect(close(lease, { tags }, changes)).rejects.toThrow('vm-to-vhd-key');
+    expect(changes).toEqual([]);
+  });
+
+  test('that is still held is tried again for longer than Azure holds it', async () => {
+    const clock = literalClock();
+    const refusals = Array<Error>(8).fill(reserved);
+    expect(await close(lease, { tags: ours, refusals }, [], clock)).toHaveLength(9);
+    expect(clock.now()).toBeGreaterThan(180_000);
+  });
+
+  test.each<[string, Error]>([
+    ['is in use for good', reserved],
+    ['is busy for good', refusal(409, 'AnotherOperationInProgress')],
+  ])('that %s is a failure', async (_name, error) => {
+    const refusals = Array<Error>(9).fill(error);
+    await expect(close(lease, { tags: ours, refusals })).rejects.toBe(error);
+  });
+
+  test.each<[string, Error]>([
+    ['locked', refusal(409, 'ScopeLocked')],
+    ['forbidden', refusal(403, 'AuthorizationFailed')],
+  ])('that is %s is not tried again', async (_name, error) => {
+    const changes: string[] = [];
+    await expect(close(lease, { tags: ours, refusals: [error] }, changes)).rejects.toBe(error);
+    expect(changes).toHaveLength(1);
   });
 });

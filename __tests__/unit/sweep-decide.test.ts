@@ -43,7 +43,7 @@ function judge(
   snapshots: readonly ListedSnapshot[],
   blobs: readonly ListedBlob[] = [],
 ): readonly Leftover[] {
-  return decideSweep({ snapshots, blobs }, moment);
+  return decideSweep({ snapshots, blobs, resources: [] }, moment);
 }
 
 describe('snapshots', () => {
@@ -189,5 +189,37 @@ describe('drafts', () => {
 
   test('a name like that of a draft of another run is no draft', () => {
     expect(judge([], [listed('x.draft-other.vhd', { metadata: complete }), old])).toEqual([]);
+  });
+});
+
+describe('parts of copies of VMs', () => {
+  const id = '/vms/copy';
+  const marks = { 'vm-to-vhd-key': 'k', 'vm-to-vhd-made': hoursAgo(30) };
+  const judgePart = (tags: Readonly<Record<string, string>>): readonly Leftover[] =>
+    decideSweep({ snapshots: [], blobs: [], resources: [{ id, tags }] }, moment);
+
+  test('are swept when they are old and past their expiry', () => {
+    expect(judgePart({ ...marks, 'vm-to-vhd-expires': hoursAgo(1) })).toEqual([
+      {
+        ...{ kind: 'resource', id, ageSeconds: 30 * 3600, spared: undefined },
+        leases: [{ kind: 'resource', id, key: 'k' }],
+      },
+    ]);
+  });
+
+  test.each<[string, Readonly<Record<string, string>>, string]>([
+    ['young', { ...marks, 'vm-to-vhd-made': hoursAgo(2) }, 'too young'],
+    ['of unknown age', { 'vm-to-vhd-key': 'k' }, 'of unknown age'],
+    [
+      'of a run that may live',
+      { ...marks, 'vm-to-vhd-expires': hoursAgo(-1) },
+      'its run may live until 2026-03-10T13:00:00.000Z',
+    ],
+  ])('are spared when they are %s', (_name, tags, spared) => {
+    expect(judgePart(tags)).toMatchObject([{ spared, leases: [] }]);
+  });
+
+  test('without the mark of a run are not looked at', () => {
+    expect(judgePart({ 'vm-to-vhd-made': hoursAgo(30) })).toEqual([]);
   });
 });
