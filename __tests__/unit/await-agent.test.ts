@@ -25,8 +25,8 @@ async function wait(
   let looks = 0;
   const getAgent = () => Promise.resolve(reports[Math.min(looks++, reports.length - 1)]);
   const rig = {
-    azure: { cloneCompute: { getAgent } },
-    ...{ log, clock, serialLog: serial, signal: new AbortController().signal },
+    azure: { cloneCompute: { getAgent }, guests: { serialLog: serial } },
+    ...{ log, clock, signal: new AbortController().signal },
   };
   const failure = await awaitAgent(plan, rig).then(
     () => undefined,

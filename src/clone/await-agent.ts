@@ -1,4 +1,5 @@
 import type { CloneCompute } from '../azure/clone-compute.ts';
+import type { GuestCommands } from '../azure/guest-commands.ts';
 import { ActionError } from '../errors.ts';
 import type { Clock, Log } from '../ports.ts';
 import { requireResourceId } from '../resource-id.ts';
@@ -8,9 +9,10 @@ import { serialTail } from './serial-tail.ts';
 
 /** What waiting for an agent needs. */
 export interface AgentRig {
-  readonly azure: { readonly cloneCompute: Pick<CloneCompute, 'getAgent'> };
-  /** The serial console as boot diagnostics keeps it; undefined where it is not to be had. */
-  readonly serialLog: (vmId: string, signal: AbortSignal) => Promise<string | undefined>;
+  readonly azure: {
+    readonly cloneCompute: Pick<CloneCompute, 'getAgent'>;
+    readonly guests: Pick<GuestCommands, 'serialLog'>;
+  };
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -65,9 +67,9 @@ function isReadyAnew(report: AgentReport, { source }: ClonePlan): boolean {
 }
 
 /** It only explains a failure, so that its own is not told. */
-async function showConsole(id: string, { serialLog, log, signal }: AgentRig): Promise<void> {
+async function showConsole(id: string, { azure, log, signal }: AgentRig): Promise<void> {
   try {
-    const lines = serialTail((await serialLog(id, signal)) ?? '');
+    const lines = serialTail((await azure.guests.serialLog(id, signal)) ?? '');
     if (lines.length === 0) return;
     await log.group('End of the serial console of the copy', () => {
       for (const line of lines) log.info(line);

@@ -13,7 +13,7 @@ import type { ClonePlan, PlannedCopy } from './clone-plan.ts';
 
 /** What making a copy of a VM needs. */
 export interface CloneRig extends AgentRig {
-  readonly azure: {
+  readonly azure: AgentRig['azure'] & {
     readonly compute: Pick<Compute, 'getVm' | 'createSnapshot'>;
     readonly cloneCompute: CloneCompute;
     readonly network: Network;
