@@ -68,15 +68,14 @@ export function createGuestCommands({ at }: ComputeClients, httpClient: HttpClie
   };
 }
 
-/** The SDK's own retries, and the proxy of the environment. */
-const pipeline = createPipelineFromOptions({});
-
 /** The text of a blob by its SAS; undefined when there is none yet. */
 async function readText(
   httpClient: HttpClient,
   url: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
+  // The SDK's own retries, and the proxy that the environment has now.
+  const pipeline = createPipelineFromOptions({});
   const headers = createHttpHeaders({ 'x-ms-version': '2021-12-02' });
   const request = createPipelineRequest({ url, headers, abortSignal: signal });
   const { status, bodyAsText } = await pipeline.sendRequest(httpClient, request);

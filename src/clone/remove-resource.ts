@@ -13,15 +13,19 @@ const inUse =
 /** In milliseconds; 200 s in all. */
 const PAUSES_MS = [5_000, 15_000, 30_000, 30_000, 30_000, 30_000, 30_000, 30_000];
 
-/** Removes a resource of a copy when it carries the run's key; one that does not is told, not touched. */
+/**
+ * Removes a resource of a copy when it carries the run's key; one that does not is told, not touched. The key is also in
+ * its name.
+ */
 export function createResourceRemoval(
   resources: Pick<TemporaryResources, 'tagsOf' | 'delete'>,
   clock: Clock,
 ): (lease: { readonly id: string; readonly key: string }, signal: AbortSignal) => Promise<void> {
   return async ({ id, key }, signal) => {
     const tags = await resources.tagsOf(id, signal);
-    if (tags === undefined) return;
-    if (tags[KEY_TAG] !== key) {
+    // One that was just made may not be found yet; a deletion of what is not there is none.
+    if (tags === undefined && !id.endsWith(`-${key}`)) return;
+    if (tags !== undefined && tags[KEY_TAG] !== key) {
       throw new ActionError('azure', `it does not carry the tag "${KEY_TAG}" of this run.`);
     }
     await untilFree(
