@@ -7,6 +7,7 @@ import {
   realpathSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,10 +107,12 @@ describeReal(
     });
 
     test('runs on after its command, writes to the console and powers off', async () => {
-      const detached = 'echo one >/dev/console; echo two >/dev/ttyS0; poweroff';
+      const wait = 'until [ -e /etc/go ]; do usleep 10000; done';
+      const detached = `${wait}; echo one >/dev/console; echo two >/dev/ttyS0; poweroff`;
       expect(
         await run(`setsid sh -c '${detached}' </dev/null >/dev/null 2>&1 &`, 'echo up'),
       ).toContain('up');
+      writeFileSync(join(root, 'etc/go'), '');
       await until('PowerState/stopped');
       expect(guest()['serial']).toBe('one\ntwo\nreboot: Power down\n');
       await expect(vms().generalize('images', 'builder')).rejects.toMatchObject({
