@@ -56,7 +56,6 @@ export function linksOf(
   resources: ArmResources,
   { id, type, parts }: NetworkResource,
 ): Readonly<Record<string, unknown>> {
-  const toReferences = (ids: readonly string[]) => ids.map((one) => ({ id: one }));
   switch (type) {
     case networkTypes.networkInterface: {
       const vm = vmOfInterface(resources, id);
@@ -68,24 +67,25 @@ export function linksOf(
     }
     case networkTypes.networkSecurityGroup: {
       const { interfaces, subnets } = usersOfGroup(resources, id);
-      return {
-        ...(interfaces.length === 0 ? {} : { networkInterfaces: toReferences(interfaces) }),
-        ...(subnets.length === 0 ? {} : { subnets: toReferences(subnets) }),
-      };
+      return { ...toLinks('networkInterfaces', interfaces), ...toLinks('subnets', subnets) };
     }
     case networkTypes.virtualNetwork: {
-      const all = ipConfigurations(resources).filter(({ subnetId }) => isAtOrUnder(subnetId, id));
-      return {
-        subnets: listAt(parts.properties, 'subnets').map((subnet) => {
-          const used = all.filter(({ subnetId }) => isSame(subnetId, textAt(subnet, 'id') ?? ''));
-          const { properties, ...head } = subnet as { readonly properties: object };
-          const ids = toReferences(used.map((one) => one.id));
-          return {
-            ...head,
-            properties: { ...properties, ...(ids.length === 0 ? {} : { ipConfigurations: ids }) },
-          };
-        }),
-      };
+      const used = ipConfigurations(resources).filter(({ subnetId }) => isAtOrUnder(subnetId, id));
+      const subnets = listAt(parts.properties, 'subnets');
+      return { subnets: subnets.map((subnet) => linkSubnet(subnet, used)) };
     }
   }
+}
+
+function linkSubnet(subnet: unknown, used: readonly IpConfiguration[]): unknown {
+  const { properties, ...head } = subnet as { readonly properties: object };
+  const ids = used
+    .filter(({ subnetId }) => isSame(subnetId, textAt(subnet, 'id') ?? ''))
+    .map(({ id }) => id);
+  return { ...head, properties: { ...properties, ...toLinks('ipConfigurations', ids) } };
+}
+
+/** Nothing is shown of what is not there. */
+function toLinks(name: string, ids: readonly string[]): Readonly<Record<string, unknown>> {
+  return ids.length === 0 ? {} : { [name]: ids.map((id) => ({ id })) };
 }
