@@ -1,12 +1,14 @@
 import type { SnapshotRequest } from './azure/compute.ts';
 import type { Azure } from './azure/session.ts';
 import { isConflict, untilFree } from './busy.ts';
+import { makeClone } from './clone/make-clone.ts';
 import { each, together } from './concurrency.ts';
 import { DiskExport, type ExportRig } from './copy/disk-export.ts';
 import type { DiskSource } from './copy/disk-source.ts';
 import type { Outcome, Traffic } from './copy/outcome.ts';
 import { transfer } from './copy/transfer.ts';
 import { verifyReplica } from './copy/verify.ts';
+import { deleteSource } from './delete-source.ts';
 import { ActionError, explain, reasonOf } from './errors.ts';
 import type { Snapshot } from './facts.ts';
 import { deprovision } from './guest/deprovision.ts';
@@ -20,7 +22,7 @@ import type { Timeline } from './timeline.ts';
 
 /** What the sequence works with. */
 export interface Rig {
-  readonly azure: Pick<Azure, 'compute' | 'guests' | 'blobs' | 'pages' | 'lockBlobs' | 'blobCalls'>;
+  readonly azure: Omit<Azure, 'cloud' | 'accounts' | 'batchAccount' | 'groupExists' | 'locks'>;
   readonly leases: Leases;
   readonly log: Log;
   readonly clock: Clock;
@@ -67,6 +69,10 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
   if (plan.leftovers.length > 0) {
     await timeline.phase('Remove what an earlier attempt left', () => removeLeftovers(plan, rig));
   }
+  if (plan.clone !== undefined) {
+    await locks.require('copy the VM');
+    await makeClone(plan.clone, rig);
+  }
   await prepareGuest(plan, locks, rig);
   if (plan.power.powerOff) await timeline.phase('Stop the VM', () => source.stop());
   const snapshots = await timeline.phase('Take snapshots', async () => {
@@ -94,6 +100,11 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
     await markSnapshots(plan, snapshots, { [KEPT_TAG]: 'true' }, rig);
   }
   await timeline.phase('Close', () => leases[Symbol.asyncDispose]());
+  const { deletion } = plan;
+  if (deletion !== undefined && isComplete(captured)) {
+    const keys = new Set(plan.disks.map(({ key }) => key));
+    await timeline.phase('Delete the source VM', () => deleteSource(deletion, keys, rig));
+  }
 }
 
 function isComplete({ outcomes }: Capture): boolean {
@@ -162,20 +173,27 @@ async function createContainers(plan: Plan, { azure, log, signal }: Rig): Promis
 }
 
 /** What is done while the VM still runs. */
-async function prepareGuest({ vm, power, guest }: Plan, locks: RunLocks, rig: Rig): Promise<void> {
+async function prepareGuest(
+  { target, clone, power, guest }: Plan,
+  locks: RunLocks,
+  rig: Rig,
+): Promise<void> {
   const { azure, timeline, log } = rig;
   if (power.removeExtensions || power.deprovision) await locks.require('change the guest');
   if (power.removeExtensions) {
     await timeline.phase('Remove extensions', async () => {
       // The agent of a VM works on one at a time.
-      for (const name of vm.extensions) await removeExtension(vm.id, name, rig);
+      for (const name of target.extensions) await removeExtension(target.id, name, rig);
     });
   }
   if (!power.deprovision) return;
-  log.info(
-    `Point of no return: VM "${vm.name}" (${vm.vmId ?? vm.id}) is deprovisioned now and marked generalized later. It never starts again.`,
+  if (clone === undefined)
+    log.info(
+      `Point of no return: VM "${target.name}" (${target.vmId ?? target.id}) is deprovisioned now and marked generalized later. It never starts again.`,
+    );
+  await timeline.phase('Deprovision the guest', () =>
+    deprovision(target, guest, { ...rig, ...azure }),
   );
-  await timeline.phase('Deprovision the guest', () => deprovision(vm, guest, { ...rig, ...azure }));
 }
 
 async function removeExtension(
@@ -307,9 +325,9 @@ function openMore(
       ),
     );
     signal.throwIfAborted();
-    const vm = await azure.compute.getVm(plan.vm.id, signal);
+    const vm = await azure.compute.getVm(plan.target.id, signal);
     if (vm?.powerState === 'running' || vm?.powerState === 'starting') {
-      throw new ActionError('copy', `VM "${plan.vm.name}" was started meanwhile.`);
+      throw new ActionError('copy', `VM "${plan.target.name}" was started meanwhile.`);
     }
     return DiskExport.open(snapshotId, exportRig(plan, disk, rig));
   };
@@ -362,8 +380,10 @@ class SourceVm implements AsyncDisposable {
 
   /** Once it is locked: a run that had it before may have changed it since it was looked at. */
   async requireUnchanged(): Promise<void> {
-    const { vm } = this.#plan;
+    const { vm, clone } = this.#plan;
     const { azure, signal } = this.#rig;
+    // A copy is made of a VM in whatever state it is.
+    if (clone !== undefined) return;
     const now = await azure.compute.getVm(vm.id, signal).catch((error: unknown) => {
       throw explain(`Could not look at VM "${vm.name}" again`, error);
     });
@@ -376,11 +396,11 @@ class SourceVm implements AsyncDisposable {
 
   /** Stops it; one that is to run again afterwards is held by a lease. */
   async stop(): Promise<void> {
-    const { vm, power } = this.#plan;
+    const { target: vm, power, clone } = this.#plan;
     const { azure, leases, signal } = this.#rig;
     const stop = (): Promise<void> => azure.compute.powerOff(vm.id, signal);
     await this.#locks.require(`stop VM "${vm.name}"`);
-    this.#isBilled = power.deallocate;
+    this.#isBilled = power.deallocate && clone === undefined;
     await this.#step('stop', 'is stopped', async () => {
       if (!power.restart) return stop();
       this.#stopped = { kind: 'stopped-vm', id: vm.id };
@@ -393,8 +413,8 @@ class SourceVm implements AsyncDisposable {
     const { azure, signal, timeline } = this.#rig;
     this.#deallocation ??= timeline.aside('Deallocate the VM', () =>
       this.#step('deallocate', 'is deallocated', async () => {
-        await this.#locks.require(`deallocate VM "${this.#plan.vm.name}"`);
-        await azure.compute.deallocate(this.#plan.vm.id, signal);
+        await this.#locks.require(`deallocate VM "${this.#plan.target.name}"`);
+        await azure.compute.deallocate(this.#plan.target.id, signal);
         this.#isBilled = false;
       }),
     );
@@ -403,7 +423,7 @@ class SourceVm implements AsyncDisposable {
 
   /** Brings it to its final state. */
   async settle(signal: AbortSignal): Promise<void> {
-    const { vm, power } = this.#plan;
+    const { target: vm, power } = this.#plan;
     const { azure, timeline, leases } = this.#rig;
     if (this.#stopped !== undefined) {
       const stopped = this.#stopped;
@@ -431,7 +451,7 @@ class SourceVm implements AsyncDisposable {
 
   /** A run that ends between the two says that the VM was stopped but still costs. */
   [Symbol.asyncDispose](): Promise<void> {
-    const { id, name } = this.#plan.vm;
+    const { id, name } = this.#plan.target;
     if (this.#isBilled) {
       this.#rig.log.warn(
         `VM "${name}" was stopped and is billed until it is deallocated: az vm deallocate --ids "${id}"`,
@@ -441,7 +461,7 @@ class SourceVm implements AsyncDisposable {
   }
 
   async #step(verb: string, done: string, task: () => Promise<void>): Promise<void> {
-    const { name } = this.#plan.vm;
+    const { name } = this.#plan.target;
     try {
       await task();
       this.#rig.log.info(`VM "${name}" ${done}.`);

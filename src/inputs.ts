@@ -1,4 +1,5 @@
 import { InputReader, type ReadInput } from './input-reader.ts';
+import type { CopyOutbound } from './clone/copy-network.ts';
 import { parseResourceId } from './resource-id.ts';
 
 /** How the action signs in. */
@@ -24,6 +25,7 @@ export type Environment =
 export type EnvironmentName = (typeof environmentNames)[number];
 export type Generalize = (typeof generalizeModes)[number];
 export type Source = (typeof sources)[number];
+export type DeleteSource = (typeof deletions)[number];
 export type SourcePower = (typeof sourcePowers)[number];
 export type IfExists = (typeof ifExistsModes)[number];
 export type SnapshotSku = (typeof snapshotSkus)[number];
@@ -47,6 +49,10 @@ export interface SignInInputs {
 export interface Inputs extends SignInInputs {
   readonly vm: ResourceTarget;
   readonly source: Source;
+  /** Resource ID of the subnet that a copy goes to; undefined for a network of its own. */
+  readonly copySubnet: string | undefined;
+  readonly copyOutbound: CopyOutbound;
+  readonly deleteSource: DeleteSource;
   readonly sourcePower: SourcePower;
   readonly generalize: Generalize;
   /** Linux: whether the account that Azure made goes, with its home. */
@@ -96,7 +102,9 @@ const DEFAULT_EXPORTS = 10;
 
 const environmentNames = ['AzureCloud', 'AzureUSGovernment', 'AzureChinaCloud'] as const;
 const generalizeModes = ['deprovision', 'mark', 'none'] as const;
-const sources = ['vm'] as const;
+const sources = ['vm', 'copy'] as const;
+const outbounds = ['azure', 'none'] as const;
+const deletions = ['none', 'vm'] as const;
 const sourcePowers = ['deallocate', 'keep', 'restart'] as const;
 const ifExistsModes = ['fail', 'skip', 'overwrite'] as const;
 const snapshotSkus = ['Standard_LRS', 'Standard_ZRS', 'Premium_LRS'] as const;
@@ -115,7 +123,8 @@ export function readInputs(read: ReadInput): Inputs {
   const inputs = {
     ...signIn,
     vm: vmTarget(reader),
-    source: source(reader, generalize),
+    ...source(reader, generalize),
+    deleteSource: reader.choice('delete-source', deletions, 'none'),
     sourcePower: reader.choice('source-power', sourcePowers, 'deallocate'),
     generalize,
     ...guest(reader, generalize),
@@ -149,6 +158,7 @@ export function readInputs(read: ReadInput): Inputs {
       inputs.sourcePower,
     );
   }
+  reportConflicts(reader, inputs);
   reader.throwProblems();
   return inputs;
 }
@@ -247,15 +257,60 @@ export function resourceGroup(reader: InputReader, input: string): string | unde
   return name;
 }
 
+/** What does not go together. */
+function reportConflicts(reader: InputReader, inputs: Inputs): void {
+  const { source, generalize, sourcePower, deleteSource, removeExtensions, keepPartial } = inputs;
+  if (source === 'copy') {
+    const untouched = 'with "source: copy", which never touches the VM';
+    if (generalize !== 'deprovision') {
+      reader.problem('generalize', 'must be "deprovision" with "source: copy"', generalize);
+    }
+    if (removeExtensions)
+      reader.problem('remove-extensions', `must be "false" ${untouched}`, 'true');
+    if (deleteSource === 'vm') reader.problem('delete-source', `must be "none" ${untouched}`, 'vm');
+    if (keepPartial) {
+      const rule =
+        'must be "false" with "source: copy", since each attempt makes a copy of its own';
+      reader.problem('keep-partial', rule, 'true');
+    }
+  }
+  if (deleteSource === 'vm' && sourcePower !== 'deallocate') {
+    const rule = 'must be "none" with a VM that runs on';
+    reader.problem('delete-source', `${rule} ("source-power: ${sourcePower}")`, deleteSource);
+  }
+}
+
 /** Deprovisioning is one-way for what it is done to, so that there is no default then. */
-function source(reader: InputReader, generalize: Generalize): Source {
-  if (reader.text('source') === '' && generalize === 'deprovision') {
+function source(
+  reader: InputReader,
+  generalize: Generalize,
+): Pick<Inputs, 'source' | 'copySubnet' | 'copyOutbound'> {
+  const isAsked = ['', 'deprovision'].includes(reader.text('generalize'));
+  if (reader.text('source') === '' && isAsked && generalize === 'deprovision') {
     reader.missing(
       'source',
-      'is needed with "generalize: deprovision": "vm" deprovisions the VM itself, which never starts again',
+      'is needed with "generalize: deprovision": "vm" deprovisions the VM itself, which never starts again, "copy" a copy of it',
     );
   }
-  return reader.choice('source', sources, 'vm');
+  const chosen = reader.choice('source', sources, 'vm');
+  const copySubnet = reader.text('copy-subnet').replace(/\/$/, '') || undefined;
+  if (copySubnet !== undefined && !isSubnetId(copySubnet)) {
+    reader.problem('copy-subnet', 'must be the resource ID of a subnet', copySubnet);
+  }
+  for (const input of ['copy-subnet', 'copy-outbound']) {
+    const value = reader.text(input);
+    if (chosen !== 'copy' && value !== '' && value !== 'azure') {
+      reader.problem(input, 'can only be given with "source: copy"', value);
+    }
+  }
+  const copyOutbound = reader.choice('copy-outbound', outbounds, 'azure');
+  return { source: chosen, copySubnet, copyOutbound };
+}
+
+function isSubnetId(id: string): boolean {
+  const [, network, subnet] = /^(.+)\/subnets\/([\w.-]+)$/i.exec(id) ?? [];
+  const parsed = parseResourceId(network ?? '', 'Microsoft.Network/virtualNetworks');
+  return parsed !== undefined && subnet !== undefined;
 }
 
 function guest(

@@ -5,6 +5,7 @@ import { openAzure, type Azure } from './azure/session.ts';
 import { capture, type Capture } from './capture.ts';
 import { check, type Finding } from './checks/check.ts';
 import { busyMs, systemClock } from './clock.ts';
+import type { SourceParts } from './delete-source.ts';
 import { ActionError, describe, redact } from './errors.ts';
 import { readInputs, type Inputs } from './inputs.ts';
 import { startJournal, type Journal } from './journal.ts';
@@ -43,7 +44,7 @@ export async function runMain(signal: AbortSignal): Promise<void> {
     refuse(progress.findings);
     const plan = planFrom(inputs, survey, run);
     progress.plan = plan;
-    progress.permissions = requiredPermissions(inputs, plan.vm, survey.layout);
+    progress.permissions = requiredPermissions(inputs, plan.vm, survey.layout, partsOf(survey));
     for (const line of renderPlan(plan)) log.info(line);
     if (inputs.planOnly) log.info('This is the plan only; nothing was changed.');
     else await execute(plan, azure, journal, progress, { timeline, signal });
@@ -111,6 +112,10 @@ function refuse(findings: readonly Finding[]): void {
   throw new ActionError('refused', `${head}${refusals.join(' ')} Nothing was changed.`);
 }
 
+function partsOf({ sourceParts }: Survey): SourceParts | undefined {
+  return sourceParts?.kind === 'found' ? sourceParts.value : undefined;
+}
+
 /** The plan of a survey without refusals, whose VM is found therefore. */
 function planFrom(inputs: Inputs, survey: Survey, run: Run): Plan {
   if (survey.vm.kind !== 'found') throw new ActionError('bug', 'The plan needs a VM.');
@@ -118,6 +123,8 @@ function planFrom(inputs: Inputs, survey: Survey, run: Run): Plan {
     blobs: foundBlobs(survey.blobs),
     containers: foundContainers(survey.containers),
     snapshots: survey.kept?.kind === 'found' ? survey.kept.value : [],
+    clone: survey.clone?.plan,
+    sourceParts: partsOf(survey),
   };
   return makePlan(inputs, survey.vm.value, survey.layout, present, run);
 }

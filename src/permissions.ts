@@ -1,3 +1,4 @@
+import { deletionRequirements, planDeletion, type SourceParts } from './delete-source.ts';
 import type { Permission, VirtualMachine } from './facts.ts';
 import type { Inputs } from './inputs.ts';
 import { planPower, type Layout } from './plan.ts';
@@ -19,21 +20,26 @@ export function requiredPermissions(
   inputs: Inputs,
   source: VirtualMachine,
   layout: Layout,
+  parts?: SourceParts,
 ): readonly Requirement[] {
   const power = planPower(inputs, source);
   const groups = layout.disks.map(({ snapshotId }) =>
     resourceGroupId(requireResourceId(snapshotId)),
   );
   const scopes: Readonly<Record<Right['at'], readonly string[]>> = {
-    vm: [source.id],
-    disk: layout.disks.map(({ diskId }) => diskId),
+    // What a copy takes has a table of its own.
+    vm: inputs.source === 'copy' ? [] : [source.id],
+    disk: inputs.source === 'copy' ? [] : layout.disks.map(({ diskId }) => diskId),
     'snapshot-group': unique(groups),
     container: containerScopes(layout),
     survey: [],
   };
-  return rights
+  const captured = new Set(layout.disks.map(({ key }) => key));
+  const deletion = parts && deletionRequirements(planDeletion(parts, captured));
+  const own = rights
     .filter(({ step }) => step === undefined || power[step])
     .flatMap(({ at, kind, name }) => scopes[at].map((scope) => ({ scope, kind, name })));
+  return [...own, ...(deletion ?? [])];
 }
 
 /** The containers that are written to, as resource IDs. */

@@ -1,4 +1,6 @@
 import { fillBlobName } from './blob-name.ts';
+import type { ClonePlan } from './clone/clone-plan.ts';
+import { planDeletion, type DeletionPlan, type SourceParts } from './delete-source.ts';
 import { findEarlier, judgeBlob, type Earlier, type KeptSnapshot } from './earlier.ts';
 import type {
   BlobState,
@@ -93,7 +95,14 @@ export type PlannedDisk = Omit<DiskLayout, 'replicas'> & {
 
 export interface Plan {
   readonly run: Run;
+  /** The source. */
   readonly vm: VirtualMachine;
+  /** What is deprovisioned and captured: the source itself, or its copy. */
+  readonly target: VirtualMachine;
+  /** How the source is copied before, where it is. */
+  readonly clone: ClonePlan | undefined;
+  /** What is deleted when everything else has succeeded. */
+  readonly deletion: DeletionPlan | undefined;
   readonly osDiskGeneration: 'V1' | 'V2' | undefined;
   /** Of the image, as Azure names it. */
   readonly osState: 'Generalized' | 'Specialized';
@@ -147,7 +156,7 @@ const SLOW_COPY_BYTES_PER_SECOND = 7 * 1000 ** 2;
 const PAGE_BLOB_BYTES_PER_SECOND = 60 * 1024 ** 2;
 /** Put Page From URL takes at most 4 MiB: https://learn.microsoft.com/rest/api/storageservices/put-page-from-url */
 const PIECE_BYTES = 4 * 1024 ** 2;
-const DAY_SECONDS = 24 * 3600;
+export const DAY_SECONDS = 24 * 3600;
 const MAX_SNAPSHOT_NAME = 80;
 
 /** How many OS VHDs the inputs ask for. */
@@ -274,8 +283,11 @@ const NOTHING: PowerPlan = {
   restart: false,
 };
 
-/** What is done with the VM, given its state. A generalized one is past all of it. */
+/** What is done with the VM or its copy, given its state. A generalized one is past all of it. */
 export function planPower(inputs: Inputs, vm: VirtualMachine): PowerPlan {
+  if (inputs.source === 'copy') {
+    return { ...NOTHING, deprovision: true, powerOff: true, deallocate: true, generalize: true };
+  }
   if (vm.isGeneralized || inputs.sourcePower === 'keep') {
     return NOTHING;
   }
@@ -299,6 +311,10 @@ export interface Present {
   readonly containers: ReadonlySet<string>;
   /** Snapshots that an earlier attempt may have kept. */
   readonly snapshots: readonly ListedSnapshot[];
+  /** How the VM is copied, with `source: copy`. */
+  readonly clone?: ClonePlan | undefined;
+  /** What belongs to the VM, with `delete-source: vm`. */
+  readonly sourceParts?: SourceParts | undefined;
 }
 
 /** The plan of a run that passed its checks. */
@@ -306,16 +322,18 @@ export function makePlan(
   inputs: Inputs,
   vm: VirtualMachine,
   layout: Layout,
-  { blobs: existing, containers, snapshots }: Present,
+  { blobs: existing, containers, snapshots, clone, sourceParts }: Present,
   run: Run,
 ): Plan {
   const isDone = isComplete(inputs, layout, existing);
   const power = isDone ? NOTHING : planPower(inputs, vm);
   const earlier = findEarlier(vm, layout, snapshots, run);
+  const copied = new Map(clone?.disks.map(({ key, disk }) => [key, disk.id]));
   const disks = layout.disks.map((disk): PlannedDisk => {
     const kept = earlier.snapshots.get(disk.key);
     return {
       ...disk,
+      diskId: copied.get(disk.key) ?? disk.diskId,
       snapshotId: kept?.id ?? disk.snapshotId,
       replicas: disk.replicas.map((replica) => planReplica(replica, existing, kept, run)),
       exports: kept ? [{ snapshotId: kept.id }] : planExports(inputs, vm, power, disk, run),
@@ -327,13 +345,16 @@ export function makePlan(
   return {
     run,
     vm,
+    target: clone === undefined ? vm : cloneOf(vm, clone),
+    clone: isDone ? undefined : clone,
+    deletion: sourceParts && planDeletion(sourceParts, new Set(layout.disks.map(({ key }) => key))),
     osDiskGeneration: disks.find(({ key }) => key === 'os')?.hyperVGeneration,
     osState: inputs.generalize === 'none' && !vm.isGeneralized ? 'Specialized' : 'Generalized',
     power,
     guest: {
       deprovisionUser: inputs.deprovisionUser,
       timeoutSeconds: inputs.deprovisionTimeoutInMinutes * 60,
-      allowsDomainMember: true,
+      allowsDomainMember: inputs.source !== 'copy' || inputs.copySubnet !== undefined,
     },
     disks,
     earlier: earlier.reason,
@@ -354,6 +375,12 @@ export function makePlan(
     },
     expected,
   };
+}
+
+/** The copy as it will be: it runs, under a name of its own, and has no extensions. */
+function cloneOf(vm: VirtualMachine, { vm: { id } }: ClonePlan): VirtualMachine {
+  const { name } = requireResourceId(id);
+  return { ...vm, id, name, vmId: undefined, powerState: 'running', extensions: [] };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Azure } from './azure/session.ts';
-import type { SourceParts } from './delete-source.ts';
+import { surveyClone, type CloneSurvey } from './clone/clone-survey.ts';
+import { lookAtSource, type SourceParts } from './delete-source.ts';
 import type {
   BatchAccount,
   BlobService,
@@ -15,10 +16,17 @@ import type {
   VirtualMachine,
 } from './facts.ts';
 import type { Inputs } from './inputs.ts';
-import type { CloneSurvey } from './clone/clone-survey.ts';
 import { createLook, gather, gatherById, type Look } from './look.ts';
 import { requiredPermissions } from './permissions.ts';
-import { chooseDataDisks, layOut, type DiskKey, type Layout, type Run } from './plan.ts';
+import {
+  chooseDataDisks,
+  DAY_SECONDS,
+  layOut,
+  runTags,
+  type DiskKey,
+  type Layout,
+  type Run,
+} from './plan.ts';
 import { formatResourceId, isAtOrUnder, parseResourceId, resourceGroupId } from './resource-id.ts';
 
 /** What was looked at before anything is touched. */
@@ -68,19 +76,22 @@ export async function takeSurvey(
   const readLocks = (scope: string): Promise<Lookup<readonly Lock[]>> =>
     look(azure.locks(scope, signal));
   const vmId = formatResourceId({ ...inputs.vm, type: 'Microsoft.Compute/virtualMachines' });
-  const [{ vm, disks }, accounts, snapshotGroup, batchAccount, locks] = await Promise.all([
-    surveySource(vmId, inputs, azure, look, signal),
-    surveyAccounts(inputs, azure, look, signal),
-    surveySnapshotGroup(inputs, azure, look, signal),
-    surveyBatchAccount(inputs, azure, look, signal),
-    gatherById(lockScopes(vmId, inputs), readLocks),
-  ]);
+  const [{ vm, disks }, accounts, snapshotGroup, batchAccount, locks, sourceParts] =
+    await Promise.all([
+      surveySource(vmId, inputs, azure, look, signal),
+      surveyAccounts(inputs, azure, look, signal),
+      surveySnapshotGroup(inputs, azure, look, signal),
+      surveyBatchAccount(inputs, azure, look, signal),
+      gatherById(lockScopes(vmId, inputs), readLocks),
+      inputs.deleteSource === 'vm' ? look(lookAtSource(vmId, { azure, signal })) : undefined,
+    ]);
   const used = foundAccounts(accounts);
   const layout =
     vm.kind === 'found' ? layOut(inputs, vm.value, foundDisks(disks), used, run) : { disks: [] };
-  const needed = vm.kind === 'found' ? requiredPermissions(inputs, vm.value, layout) : [];
+  const parts = sourceParts?.kind === 'found' ? sourceParts.value : undefined;
+  const needed = vm.kind === 'found' ? requiredPermissions(inputs, vm.value, layout, parts) : [];
   const scopes = new Set(needed.map(({ scope }) => scope));
-  const [destinations, snapshots, kept, permissions, diskLocks] = await Promise.all([
+  const [destinations, snapshots, kept, permissions, diskLocks, clone] = await Promise.all([
     surveyDestinations(inputs, azure, look, { layout, accounts: used, signal }),
     gatherById(
       layout.disks.map(({ snapshotId }) => snapshotId),
@@ -92,11 +103,15 @@ export async function takeSurvey(
       layout.disks.map(({ diskId }) => diskId),
       readLocks,
     ),
+    inputs.source === 'copy' ? surveyCopy(vmId, inputs, azure, look, run, signal) : undefined,
+    inputs.deleteSource === 'vm' ? look(lookAtSource(vmId, { azure, signal })) : undefined,
   ]);
   return {
     ...{ run, vm, disks, accounts, snapshotGroup, layout, snapshots, kept, permissions },
     ...{ batchAccount, locks: new Map([...locks, ...diskLocks]) },
     ...destinations,
+    ...(clone && { clone }),
+    ...(sourceParts && { sourceParts }),
   };
 }
 
@@ -205,6 +220,19 @@ async function surveyKept(
   const { subscriptionId } = inputs.vm;
   const group = inputs.snapshotResourceGroup ?? inputs.vm.resourceGroup;
   return look(azure.compute.listSnapshots(subscriptionId, group, signal));
+}
+
+/** What a copy takes lives as long as the SAS that its VHDs are copied from. */
+function surveyCopy(
+  vmId: string,
+  inputs: Inputs,
+  azure: Azure,
+  look: Look,
+  run: Run,
+  signal: AbortSignal,
+): Promise<CloneSurvey> {
+  const tags = { ...inputs.tags, ...runTags(run, inputs.sasDurationInSeconds ?? DAY_SECONDS) };
+  return surveyClone({ vmId, wishes: inputs, tags, run }, azure, look, signal);
 }
 
 /** What is above the VM is above the snapshots too when they are in its group. */

@@ -147,7 +147,7 @@ describe('a rule refuses', () => {
       'to generalize a VM that is protected',
       'protected',
       { vm: { tags: { 'vm-to-vhd': 'Protected' } } },
-      'VM "builder" carries the tag "vm-to-vhd: Protected", and generalizing is one-way. Remove the tag if that is what you want.',
+      'VM "builder" carries the tag "vm-to-vhd: Protected", and what is asked for is one-way. Remove the tag if that is what you want, or take "source: copy".',
     ],
     [
       'a stopped VM whose guest is to be deprovisioned',

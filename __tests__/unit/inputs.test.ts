@@ -12,6 +12,7 @@ const accountId = `${group}/providers/Microsoft.Storage/storageAccounts/imageswe
 const batchAccountId = `${group}/providers/Microsoft.Batch/batchAccounts/pools`;
 const clientId = '8f4e2d1c-6b5a-4938-a7c6-d5e4f3a2b1c0';
 const tenantId = '0d6f1a2b-7c3e-4f58-9a1d-2b3c4d5e6f70';
+const subnetId = `${vmId.replace(/\/providers\/.*/, '')}/providers/Microsoft.Network/virtualNetworks/net/subnets/build`;
 const least: Given = { 'vm-id': vmId, generalize: 'mark', 'storage-accounts': 'imageswe1' };
 const named: Given = {
   ...least,
@@ -106,6 +107,24 @@ describe('good inputs', () => {
       { ...least, environment: 'AzureCloud', 'resource-manager-endpoint': endpoint },
       custom,
     ],
+    [
+      'a copy in a subnet that reaches nothing',
+      {
+        ...least,
+        generalize: '',
+        source: 'copy',
+        'copy-subnet': `${subnetId}/`,
+        'copy-outbound': 'none',
+      },
+      {
+        source: 'copy',
+        generalize: 'deprovision',
+        copySubnet: subnetId,
+        copyOutbound: 'none',
+        deleteSource: 'none',
+      },
+    ],
+    ['a VM that is deleted', { ...least, 'delete-source': 'vm' }, { deleteSource: 'vm' }],
     [
       'a guest that is deprovisioned',
       { ...least, generalize: '', source: 'vm' },
@@ -245,6 +264,8 @@ describe('bad inputs', () => {
   const powerRule =
     'must be "deallocate" with "generalize: mark", since a running VM cannot be generalized';
   const endpointRule = 'must be an https address without a path';
+  const copied = { ...least, generalize: '', source: 'copy' };
+  const untouched = 'with "source: copy", which never touches the VM';
   const unknown = 'has an unknown placeholder (known: {vm}, {run}, {disk}, {replica}, {account})';
   test.each<readonly [string, string, string, Given?]>([
     ['client-id', 'not-a-guid', 'must be a GUID', signIn],
@@ -263,7 +284,21 @@ describe('bad inputs', () => {
       'cannot be given with "resource-manager-endpoint"',
       { ...least, 'resource-manager-endpoint': 'https://x' },
     ],
-    ['source', 'disk', 'must be "vm"'],
+    ['source', 'disk', 'must be "vm" or "copy"'],
+    ['copy-subnet', 'mine', 'must be the resource ID of a subnet', copied],
+    ['copy-outbound', 'all', 'must be "azure" or "none"', copied],
+    ['copy-outbound', 'none', 'can only be given with "source: copy"'],
+    ['copy-subnet', subnetId, 'can only be given with "source: copy"'],
+    ['generalize', 'mark', 'must be "deprovision" with "source: copy"', copied],
+    ['remove-extensions', 'true', `must be "false" ${untouched}`, copied],
+    ['delete-source', 'vm', `must be "none" ${untouched}`, copied],
+    [
+      'keep-partial',
+      'true',
+      'must be "false" with "source: copy", since each attempt makes a copy of its own',
+      copied,
+    ],
+    ['delete-source', 'all', 'must be "none" or "vm"'],
     ['vm-id', 'builder', 'must be the resource ID of a virtual machine'],
     ['vm-id', accountId, 'must be the resource ID of a virtual machine'],
     [
@@ -390,7 +425,7 @@ describe('bad inputs', () => {
     [
       'no word on what is deprovisioned',
       { generalize: '' },
-      'Input "source" is needed with "generalize: deprovision": "vm" deprovisions the VM itself, which never starts again, got nothing.',
+      'Input "source" is needed with "generalize: deprovision": "vm" deprovisions the VM itself, which never starts again, "copy" a copy of it, got nothing.',
     ],
     [
       'a client ID without a tenant',

@@ -16,9 +16,10 @@ export const guestRules: readonly Rule[] = [
         ([name, value]) =>
           PROTECTED_TAGS.includes(name.toLowerCase()) && value.toLowerCase() === 'protected',
       );
-      if (vm === undefined || tag === undefined || !planPower(inputs, vm).generalize) return [];
+      if (vm === undefined || tag === undefined || inputs.source === 'copy') return [];
+      if (!planPower(inputs, vm).generalize && inputs.deleteSource === 'none') return [];
       return [
-        `VM "${vm.name}" carries the tag "${tag[0]}: ${tag[1]}", and generalizing is one-way. Remove the tag if that is what you want.`,
+        `VM "${vm.name}" carries the tag "${tag[0]}: ${tag[1]}", and what is asked for is one-way. Remove the tag if that is what you want, or take "source: copy".`,
       ];
     },
   },
@@ -27,7 +28,7 @@ export const guestRules: readonly Rule[] = [
     level: 'refusal',
     source: `${compute}/run-command-overview`,
     look: (facts) =>
-      worksInside(facts) && facts.vm?.powerState !== 'running'
+      worksInside(facts) && facts.inputs.source === 'vm' && facts.vm?.powerState !== 'running'
         ? [
             `VM "${facts.vm?.name ?? ''}" is ${facts.vm?.powerState ?? ''}: ${workOf(facts)} takes a running VM. Start it; if its guest was deprovisioned before, also by a run that failed later, set "generalize: mark".`,
           ]
@@ -51,7 +52,7 @@ export const guestRules: readonly Rule[] = [
     level: 'refusal',
     source: `${compute}/extensions/features-linux`,
     look: (facts) =>
-      worksInside(facts) && facts.vm?.allowsExtensions === false
+      worksInside(facts) && facts.inputs.source === 'vm' && facts.vm?.allowsExtensions === false
         ? [
             `VM "${facts.vm.name}" forbids extensions ("allowExtensionOperations: false"), and run commands with them. Allow them, or deprovision the guest by other means and set "generalize: mark".`,
           ]

@@ -29,7 +29,9 @@ export const permissionRules: readonly Rule[] = [
 function lookAtPermissions({ survey, inputs, vm, layout }: Facts): readonly string[] {
   if (vm === undefined || isComplete(inputs, layout, foundBlobs(survey.blobs))) return [];
   const missing = new Map<string, Requirement[]>();
-  for (const requirement of requiredPermissions(inputs, vm, layout)) {
+  const { sourceParts } = survey;
+  const parts = sourceParts?.kind === 'found' ? sourceParts.value : undefined;
+  for (const requirement of requiredPermissions(inputs, vm, layout, parts)) {
     if (isNotNeeded(requirement, survey)) continue;
     const permissions = survey.permissions.get(requirement.scope);
     if (permissions?.kind !== 'found') continue;

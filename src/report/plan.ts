@@ -1,3 +1,5 @@
+import { resourceIds, type ClonePlan } from '../clone/clone-plan.ts';
+import { describeDeletion } from '../delete-source.ts';
 import { listOf } from '../errors.ts';
 import type { Plan, PlannedDisk } from '../plan.ts';
 import { requireResourceId } from '../resource-id.ts';
@@ -15,8 +17,17 @@ export function renderPlan(plan: Plan): readonly string[] {
     ...(power.generalize ? ['mark it generalized (it can never start again)'] : []),
     ...(power.restart ? ['start it again after the snapshots'] : []),
   ];
+  const { clone, deletion } = plan;
+  const of =
+    clone === undefined
+      ? ''
+      : ` copy it as "${plan.target.name}", which is temporary, and with the copy:`;
   return [
-    `Plan for VM "${vm.name}" (${vm.powerState}): ${steps.length === 0 ? 'leave it as it is' : steps.join(', ')}.`,
+    `Plan for VM "${vm.name}" (${vm.powerState}):${of} ${steps.length === 0 ? 'leave it as it is' : steps.join(', ')}.`,
+    ...(clone?.notes ?? []),
+    ...(clone === undefined
+      ? []
+      : [`The copy takes ${listOf(temporaryNames(clone))}, which are deleted at the end.`]),
     ...plan.disks.flatMap((disk) => [
       `Disk "${disk.diskName}" (${disk.label}, ${formatBytes(disk.sizeBytes)}) through ${snapshotsOf(disk, plan.keepSnapshots)} to:`,
       ...disk.replicas.map(
@@ -26,7 +37,13 @@ export function renderPlan(plan: Plan): readonly string[] {
     `${methods[plan.copyMethod]}; ${proofOf(plan)}.`,
     `${formatCount(expected.changes, 'change')} by the resource manager and ${expected.copies} copies; at most ${formatBytes(expected.bytes)} to copy, at least ${formatSeconds(expected.seconds)} when every page holds data; the SAS live for ${formatSeconds(plan.sasDurationInSeconds)}.`,
     costsOf(plan),
+    ...(deletion === undefined ? [] : describeDeletion(deletion)),
   ];
+}
+
+function temporaryNames(clone: ClonePlan): readonly string[] {
+  const snapshots = clone.disks.map(({ snapshot }) => snapshot.id);
+  return [...resourceIds(clone), ...snapshots].map((id) => `"${requireResourceId(id).name}"`);
 }
 
 function guestOf({ vm, guest }: Plan): string {
