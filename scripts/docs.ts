@@ -2,11 +2,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { parse } from 'yaml';
+import { cloneRights } from '../src/clone/clone-rights.ts';
 import { rights, type Right } from '../src/rights.ts';
 
 /**
  * Writes what the documentation takes from elsewhere: the README's tables of inputs and outputs from action.yml and
- * cleanup/action.yml, the custom role and its reasons from src/rights.ts. With --check it only says whether they are in step.
+ * cleanup/action.yml, the custom roles and their reasons from src/rights.ts and
+ * src/clone/clone-rights.ts. With --check it only says whether they are in step.
  */
 interface Manifest {
   readonly inputs: Readonly<
@@ -25,7 +27,15 @@ await update('README.md', {
   'cleanup inputs': inputTable(cleanup),
   'cleanup outputs': outputTable(cleanup),
 });
-await update('docs/permissions.md', { role: roleJson(), rights: rightTable() });
+await update('docs/permissions.md', {
+  role: roleJson(),
+  rights: rightTable(),
+  'copy role': copyRoleJson(),
+  'copy rights': table(
+    ['Right', 'Why'],
+    cloneRights.filter(({ at }) => at !== 'subnet').map(({ name, why }) => [`\`${name}\``, why]),
+  ),
+});
 
 function readManifest(path: string): Manifest {
   return parse(readFileSync(join(root, path), 'utf8')) as Manifest;
@@ -72,6 +82,20 @@ function roleJson(): string {
     Actions: named('action'),
     NotActions: [],
     DataActions: named('dataAction'),
+    NotDataActions: [],
+    AssignableScopes: ['/subscriptions/SUBSCRIPTION'],
+  };
+  return `\`\`\`json\n${JSON.stringify(role, undefined, 2)}\n\`\`\``;
+}
+
+/** A role of its own, beside the one for everything else. */
+function copyRoleJson(): string {
+  const role = {
+    Name: 'VM to VHD, copies',
+    Description: 'Captures copies of VMs, beside the role "VM to VHD"',
+    Actions: [...new Set(cloneRights.map(({ name }) => name))].sort(),
+    NotActions: [],
+    DataActions: [],
     NotDataActions: [],
     AssignableScopes: ['/subscriptions/SUBSCRIPTION'],
   };

@@ -5,6 +5,7 @@ import type { ScenarioVirtualMachine } from '../../local-azure/scenario.ts';
 import type { Azure } from '../../src/azure/session.ts';
 import { surveyClone, type CloneOrder, type CloneSurvey } from '../../src/clone/clone-survey.ts';
 import { makeClone } from '../../src/clone/make-clone.ts';
+import { cloneRights } from '../../src/clone/clone-rights.ts';
 import type { ClonePlan } from '../../src/clone/clone-plan.ts';
 import { deleteSource, lookAtSource, planDeletion } from '../../src/delete-source.ts';
 import { describe as describeError } from '../../src/errors.ts';
@@ -14,6 +15,7 @@ import { createLook } from '../../src/look.ts';
 import { runTags } from '../../src/plan.ts';
 import type { Clock } from '../../src/ports.ts';
 import { createRelease } from '../../src/release.ts';
+import { rights } from '../../src/rights.ts';
 import { decideSweep } from '../../src/sweep/decide.ts';
 import { removeLeftovers, type Removal } from '../../src/sweep/remove.ts';
 import { lookAround } from '../../src/sweep/survey.ts';
@@ -146,6 +148,31 @@ describe('a copy of a VM', () => {
     expect(touched).toEqual([]);
   });
 
+  test.each([
+    ['in its own network', undefined],
+    ['in a subnet that is there', 'builds'],
+  ])('%s takes no more rights than the docs name', async (_name, network) => {
+    const actions = [...rights, ...cloneRights].map(({ name }) => name);
+    const isNeeded = (name: string): boolean =>
+      network === undefined || !/virtualNetworks\/(write|delete)$/.test(name);
+    const azure = await begin({
+      vm: { dataDisks: [], guest: {} },
+      roleAssignments: [{ role: { actions: actions.filter(isNeeded) } }],
+      scenario: { networks: [{ resourceGroup: 'snapshots', name: 'builds' }] },
+    });
+    const builds = `/subscriptions/${SUBSCRIPTION}/resourceGroups/snapshots/providers/Microsoft.Network/virtualNetworks/builds`;
+    const copySubnet = network === undefined ? undefined : `${builds}/subnets/default`;
+    const wishes = wishesOf({ copySubnet, copyOutbound: 'none' });
+    const { plan, subnet } = await survey(azure, { wishes });
+    if (plan === undefined) throw new Error('The VM cannot be read.');
+    expect(subnet?.kind).toBe(network === undefined ? undefined : 'found');
+    const { leases, make } = rigFor(azure);
+    expect(await make(plan)).toMatchObject({ id: plan.vm.id });
+    await leases[Symbol.asyncDispose]();
+    expect(leases.leaks).toEqual([]);
+    expect(await leftovers()).toEqual([]);
+  });
+
   test('whose agent never reports ends with its serial console in the log, and is closed', async () => {
     const azure = await begin({ vm: { guest: { needsLuns: [9] } } });
     const { leases, log, make } = rigFor(azure);
@@ -223,6 +250,19 @@ describe('a copy of a VM', () => {
     await removeLeftovers(found, { ...azure, release, log, signal }, removals);
     expect(removals.every(({ isGone }) => isGone)).toBe(true);
     expect(await leftovers()).toEqual([]);
+  });
+});
+
+test('a sweep that may not see VMs and networks does without, and says so', async () => {
+  const roleAssignments = [{ role: 'Disk Snapshot Contributor' }];
+  const azure = await begin({ roleAssignments });
+  const inputs = {
+    ...{ identity, environment, subscriptionId: SUBSCRIPTION, resourceGroup: 'images' },
+    ...{ storageAccounts: [], container: 'vhds', olderThanHours: 1, remove: false },
+  };
+  expect(await lookAround(inputs, azure, signal)).toMatchObject({
+    resources: [],
+    unseen: `Copies of VMs were not looked for: the identity may not list the VMs, disks and networks of resource group "images" of subscription "${SUBSCRIPTION}".`,
   });
 });
 

@@ -41,6 +41,11 @@ export const cloneRights: readonly CloneRight[] = [
     why: 'Asking how an operation on a network stands; on the subscription.',
   },
   {
+    ...surveyed,
+    name: `${networks}/subnets/read`,
+    why: 'Looking at the subnet that `copy-subnet` names.',
+  },
+  {
     at: 'source-disk',
     name: `${disks}/beginGetAccess/action`,
     why: "Taking snapshots of the VM's disks.",

@@ -1,7 +1,7 @@
 import type { CloneCompute } from '../azure/clone-compute.ts';
 import type { Compute } from '../azure/compute.ts';
 import type { Network } from '../azure/network.ts';
-import { untilFree } from '../busy.ts';
+import { untilFree, type Persistence } from '../busy.ts';
 import { each, together } from '../concurrency.ts';
 import { ActionError, azureFailure, explain } from '../errors.ts';
 import type { VirtualMachine } from '../facts.ts';
@@ -64,11 +64,7 @@ async function takeSnapshot(
   const lease: Lease = { kind: 'snapshot', id: snapshot.id, key };
   try {
     await leases.hold(lease, () =>
-      untilFree(
-        () => azure.compute.createSnapshot(snapshot, signal),
-        () => Promise.resolve(),
-        { clock, signal },
-      ),
+      whenFree(() => azure.compute.createSnapshot(snapshot, signal), { clock, signal }),
     );
   } catch (error) {
     throw explain(`Could not take snapshot "${nameOf(snapshot.id)}" of disk "${name}"`, error);
@@ -78,13 +74,20 @@ async function takeSnapshot(
 async function makeDisk(
   plan: ClonePlan,
   { name, disk }: PlannedCopy,
-  { azure, leases, signal }: CloneRig,
+  { azure, leases, clock, signal }: CloneRig,
 ): Promise<void> {
   try {
-    await leases.hold(leaseOn(plan, disk.id), () => azure.cloneCompute.createDisk(disk, signal));
+    await leases.hold(leaseOn(plan, disk.id), () =>
+      whenFree(() => azure.cloneCompute.createDisk(disk, signal), { clock, signal }),
+    );
   } catch (error) {
     throw explain(`Could not make disk "${nameOf(disk.id)}" as a copy of disk "${name}"`, error);
   }
+}
+
+/** What is copied may be worked on by somebody else. */
+function whenFree<T>(task: () => Promise<T>, when: Persistence): Promise<T> {
+  return untilFree(task, () => Promise.resolve(), when);
 }
 
 /** The security group and the network side by side, then the interface, which is in both. */

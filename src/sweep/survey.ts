@@ -1,7 +1,7 @@
 import type { Azure } from '../azure/session.ts';
 import type { ListedResource } from '../azure/temporary-resources.ts';
 import { each } from '../concurrency.ts';
-import { ActionError, explain, listOf } from '../errors.ts';
+import { ActionError, azureFailure, explain, listOf } from '../errors.ts';
 import type { ListedBlob, ListedSnapshot, StorageAccount } from '../facts.ts';
 import { parseResourceId, resourceGroupId } from '../resource-id.ts';
 import type { SweepInputs } from './inputs.ts';
@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly blobs: readonly ListedBlob[];
   /** VMs, disks and networks. */
   readonly resources: readonly ListedResource[];
+  /** Why copies of VMs were not looked for; undefined when they were. */
+  readonly unseen?: string;
 }
 
 /** The part of Azure that is looked at. */
@@ -29,7 +31,7 @@ export async function lookAround(
   const blobs = await each(accounts, signal, (account, linked) =>
     listBlobs(account, inputs.container, azure, linked),
   );
-  return { snapshots, blobs: blobs.flat(), resources };
+  return { snapshots, blobs: blobs.flat(), ...resources };
 }
 
 async function listSnapshots(
@@ -45,20 +47,24 @@ async function listSnapshots(
   }
 }
 
+/** Who never copies VMs need not let the sweep look for copies. */
 async function listResources(
   inputs: SweepInputs,
   { temporaryResources }: Sight,
   signal: AbortSignal,
-): Promise<readonly ListedResource[]> {
+): Promise<Pick<Surroundings, 'resources' | 'unseen'>> {
   const { subscriptionId, resourceGroup } = inputs;
   const scope =
     resourceGroup === undefined
       ? `/subscriptions/${subscriptionId}`
       : resourceGroupId({ subscriptionId, resourceGroup });
   try {
-    return await temporaryResources.list(scope, signal);
+    return { resources: await temporaryResources.list(scope, signal) };
   } catch (error) {
-    throw explain(`Could not list the VMs, disks and networks of ${placeOf(inputs)}`, error);
+    const what = `the VMs, disks and networks of ${placeOf(inputs)}`;
+    if (azureFailure(error).status !== 403) throw explain(`Could not list ${what}`, error);
+    const unseen = `Copies of VMs were not looked for: the identity may not list ${what}.`;
+    return { resources: [], unseen };
   }
 }
 
