@@ -83,12 +83,12 @@ function survey(azure: Azure, order: Partial<CloneOrder> = {}): Promise<CloneSur
 }
 
 /** Makes copies; the time that its pauses take passes ten times as fast, so that few looks reach a deadline. */
-function rigFor(azure: Azure) {
+function rigFor(azure: Azure, until = signal) {
   const log = literalLog();
   const literal = literalClock();
   const clock: Clock = { ...literal, sleep: (ms, until) => literal.sleep(ms * 10, until) };
   const leases = new Leases(literalJournal([]), createRelease(azure, clock), log);
-  const rig = { azure, leases, log, clock, timeline: new Timeline(clock, log), signal };
+  const rig = { azure, leases, log, clock, timeline: new Timeline(clock, log), signal: until };
   const make = (plan: ClonePlan): Promise<VirtualMachine | Error> =>
     makeClone(plan, rig).catch((error: unknown) => error as Error);
   return { ...rig, make };
@@ -191,6 +191,24 @@ describe('a copy of a VM', () => {
     expect(await make(await planOn(azure))).toMatchObject({
       message: `Could not make VM "builder-copy-${run.key}" as a copy of VM "builder": AllocationFailed: allocation failed. Azure has no room for this size there now: run again later, or capture the VM itself ("source: vm").`,
     });
+    await leases[Symbol.asyncDispose]();
+    expect(leases.leaks).toEqual([]);
+    expect(await leftovers()).toEqual([]);
+  });
+
+  test('that is given up while its VM is made is closed all the same', async () => {
+    const azure = await begin();
+    const plan = await planOn(azure);
+    const controller = new AbortController();
+    const createVm: Azure['cloneCompute']['createVm'] = (request, until) => {
+      const made = azure.cloneCompute.createVm(request, until);
+      controller.abort();
+      return made;
+    };
+    const giving = { ...azure, cloneCompute: { ...azure.cloneCompute, createVm } };
+    const { leases, make } = rigFor(giving, controller.signal);
+    expect(describeError(await make(plan))).toMatch(/abort|cancelled/i);
+    expect(await leftovers()).toContain(plan.vm.id);
     await leases[Symbol.asyncDispose]();
     expect(leases.leaks).toEqual([]);
     expect(await leftovers()).toEqual([]);
