@@ -13,7 +13,7 @@ const pure = [
   'src/copy/{progress,outcome,pieces,ranges,crc64,read-back,sidecar,page-check}.ts',
   'src/copy/{piece-checksums,piece-failure,lane,followers,window}.ts',
   'src/copy/schedule/*.ts',
-  'src/clone/{captured-copy,clone-facts,clone-plan,clone-rights,closing-order,copy-network}.ts',
+  'src/clone/{clone-facts,clone-plan,clone-rights,closing-order,copy-network}.ts',
   'src/report/{outputs,summary,manifest,table,plan,result,copies}.ts',
   'src/sweep/{decide,report}.ts',
   'src/guest/{marked-lines,windows-*}.ts',
