@@ -99,11 +99,6 @@ export function planClone(
   };
 }
 
-/** The IDs of a copy's disks, by the places that their originals have. */
-export function copiedDiskIds({ disks }: ClonePlan): ReadonlyMap<DiskKey, string> {
-  return new Map(disks.map(({ key, disk }) => [key, disk.id]));
-}
-
 /** Every resource of the plan but the snapshots. */
 export function resourceIds(plan: ClonePlan): readonly string[] {
   const { vm, networkInterface, securityGroup, network, disks } = plan;
