@@ -1,3 +1,4 @@
+import type { LockCondition } from './azure/lock-blobs.ts';
 import type { Azure } from './azure/session.ts';
 import { untilFree } from './busy.ts';
 import { createResourceRemoval } from './clone/remove-resource.ts';
@@ -7,7 +8,7 @@ import { lockLeaseId, type Lease, type Release } from './lease.ts';
 import { KEY_METADATA, KEY_TAG, STATE_METADATA } from './marks.ts';
 import type { Clock } from './ports.ts';
 
-const LOCK_TRIES = 3;
+const LOCK_TRIES = 4;
 const LOCK_PAUSE_MS = 1_000;
 
 /** Closes leases in Azure. */
@@ -97,20 +98,22 @@ export function createRelease(
     );
   }
 
-  /** Its lease may end, or another run may take it over, between the look and the deletion: then it is looked at again. */
+  /** Who has the lease is the owner. Where it has ended, or another run has the lock by now, the blob tells whose it is. */
   async function removeLock({ url, key }: LockLease, signal: AbortSignal): Promise<void> {
+    const leaseId = lockLeaseId(key);
+    let condition: LockCondition = { leaseId };
     for (let tries = 1; ; tries += 1) {
-      const blob = await blobs.blobState(url, signal);
-      if (blob?.metadata[KEY_METADATA] !== key) return;
-      const leaseId = blob.isLeased ? lockLeaseId(key) : undefined;
       try {
-        await lockBlobs.remove({ url, etag: blob.etag, leaseId }, signal);
+        await lockBlobs.remove(url, condition, signal);
         return;
       } catch (error) {
         const isChanged = [409, 412].includes(azureFailure(error).status ?? 0);
         if (!isChanged || tries === LOCK_TRIES) throw error;
-        await clock.sleep(LOCK_PAUSE_MS, signal);
       }
+      if (tries > 1) await clock.sleep(LOCK_PAUSE_MS, signal);
+      const blob = await blobs.blobState(url, signal);
+      if (blob?.metadata[KEY_METADATA] !== key) return;
+      condition = blob.isLeased ? { leaseId } : { etag: blob.etag };
     }
   }
 

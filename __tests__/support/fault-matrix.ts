@@ -124,6 +124,16 @@ export class FaultMatrix {
     await this.azure.setFaults([{ ...strikes, times: times === 'once' ? 1 : 0, action }]);
   }
 
+  /** Asserts that nothing is left but what Azure said was not there. */
+  async expectOnlyDenied(): Promise<void> {
+    const denied = (await this.azure.calls())
+      .filter(({ fault }) => fault !== undefined)
+      .map(({ url }) => url.toLowerCase());
+    const left = (await leftovers(this.azure)).map((what) => what.toLowerCase());
+    const other = left.filter((what) => !denied.some((url) => url.includes(what)));
+    if (other.length > 0) throw new Error(`Left behind: ${other.join(', ')}`);
+  }
+
   /** Asserts that what is somebody else's is as it was, and that every VHD that a run says it made is there. */
   async expectTrue({ manifest }: ActionRun): Promise<void> {
     expect(await foreignThings(this.azure)).toEqual(this.#foreign);

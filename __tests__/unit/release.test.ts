@@ -88,8 +88,8 @@ async function close(
       renew: change('renew'),
       break: change('break'),
       setMetadata: change('setMetadata'),
-      remove: (lock) => {
-        changes.push(`remove ${JSON.stringify(lock)}`);
+      remove: (lockUrl, condition) => {
+        changes.push(`remove ${lockUrl} ${JSON.stringify(condition)}`);
         return next(refused);
       },
     },
@@ -235,32 +235,31 @@ describe('a lock', () => {
   const free = blobOf(url, { metadata });
   const other = blobOf(url, { metadata: { ...metadata, vmtovhd_key: 'other' }, isLeased: true });
   const leaseId = '01234567-89ab-4000-8000-0123456789ab';
-  const removed = (leaseId?: string): string =>
-    `remove ${JSON.stringify({ url, etag: free.etag, leaseId })}`;
+  const withLease = `remove ${url} ${JSON.stringify({ leaseId })}`;
+  const withEtag = `remove ${url} ${JSON.stringify({ etag: free.etag })}`;
   const changed = Object.assign(new Error('changed'), { statusCode: 412 });
 
   test.each<readonly [string, Things, readonly string[]]>([
-    ['is deleted with the lease of the run', { blobs: [leased] }, [removed(leaseId)]],
-    ['whose lease has ended is deleted too', { blobs: [free] }, [removed()]],
-    ['of another run is not touched', { blobs: [other] }, []],
-    ['that is gone is nothing to do', { blobs: [undefined] }, []],
+    ['is deleted with the lease of the run', {}, [withLease]],
     [
-      'whose lease ends meanwhile is deleted all the same',
-      { blobs: [leased, free], refusals: [changed] },
-      [removed(leaseId), removed()],
+      'whose lease has ended is deleted as it was seen',
+      { blobs: [free], refusals: [changed] },
+      [withLease, withEtag],
     ],
     [
-      'that another run takes over meanwhile is left to it',
-      { blobs: [leased, other], refusals: [changed] },
-      [removed(leaseId)],
+      'that was changed in the very moment is tried again',
+      { blobs: [free, leased], refusals: [changed, changed] },
+      [withLease, withEtag, withLease],
     ],
+    ['of another run is left to it', { blobs: [other], refusals: [changed] }, [withLease]],
+    ['that is gone is nothing to do', { blobs: [undefined], refusals: [changed] }, [withLease]],
   ])('%s', async (_name, things, expected) => {
     expect(await close(lock, things)).toEqual(expected);
   });
 
   test('that may not be deleted is told', async () => {
     const denied = Object.assign(new Error('denied'), { statusCode: 403 });
-    await expect(close(lock, { blobs: [leased], refusals: [denied] })).rejects.toBe(denied);
+    await expect(close(lock, { refusals: [denied] })).rejects.toBe(denied);
   });
 });
 

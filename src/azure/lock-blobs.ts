@@ -24,12 +24,12 @@ export interface LockBlobs {
     metadata: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Deletes it, if it still has this ETag and, with a lease ID, this lease. Done also when it is gone. */
-  remove(
-    lock: { readonly url: string; readonly etag: string; readonly leaseId: string | undefined },
-    signal: AbortSignal,
-  ): Promise<void>;
+  /** Deletes it; done also when it is gone. Throws a 412 when the condition does not hold. */
+  remove(url: string, condition: LockCondition, signal: AbortSignal): Promise<void>;
 }
+
+/** What a lock must still have to be deleted: this lease, or, without a lease, this ETag. */
+export type LockCondition = { readonly leaseId: string } | { readonly etag: string };
 
 /** How long a lease lives without being renewed; the most that Azure gives to one that ends by itself. */
 export const LEASE_SECONDS = 60;
@@ -87,8 +87,8 @@ export function createLockBlobs(
         { conditions: { leaseId }, abortSignal: signal },
       );
     },
-    async remove({ url, etag, leaseId }, signal) {
-      const conditions = { ifMatch: etag, ...(leaseId !== undefined && { leaseId }) };
+    async remove(url, condition, signal) {
+      const conditions = 'etag' in condition ? { ifMatch: condition.etag } : condition;
       const options = { conditions, deleteSnapshots: 'include' as const, abortSignal: signal };
       await blob(url).deleteIfExists(options);
     },
