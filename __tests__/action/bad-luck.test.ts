@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import type { FaultAction, FaultMatch, FaultRule } from '../../local-azure/scenario.ts';
@@ -7,6 +6,7 @@ import {
   expectNoSecrets,
   expectNothingLeft,
   runAction,
+  scaledClock,
   type ActionRun,
 } from '../support/action.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
@@ -27,11 +27,9 @@ const GIB = 1024 * MIB;
 const usualDisk = {
   name: 'builder-os',
   sizeGiB: 1,
-  content: { seed: 21, extents: { count: 40, bytes: 64 * KIB, everyBytes: 24 * MIB } },
+  content: { seed: 21, extents: { count: 24, bytes: 64 * KIB, everyBytes: 40 * MIB } },
 } satisfies ExtentDisk;
 const usualImage = imageOf(usualDisk);
-
-const scaledClock = fileURLToPath(new URL('../support/scaled-clock.ts', import.meta.url));
 
 let azure: LocalAzure;
 
@@ -324,38 +322,22 @@ describe('a disk of every kind', () => {
     await expectAll(run, imageOf(known), 2);
   });
 
-  test('a full one', async () => {
-    const known = disk(1, 1024);
-    const run = await capture([], known, { inputs: { replicas: '2' } });
-    expect(run.main.exitCode).toBe(0);
-    expect(run.manifest).toMatchObject({ traffic: { movedBytes: 2 * (GIB + 512), savedBytes: 0 } });
-    const [vhd] = (await azure.state()).blobs;
-    const image = imageOf(known);
-    const client = vhdClient(vhd?.url ?? '');
-    for (const offset of [0, 512 * MIB - 4096, GIB - 8 * MIB]) {
-      const bytes = await client.downloadToBuffer(offset, 8 * MIB);
-      expect(bytes.equals(await image.read(offset, offset + 8 * MIB))).toBe(true);
-    }
-  });
-
-  test('one with a million tiny ranges, in little memory', async () => {
+  // Larger ones are among the tests of `npm run test:faults`.
+  test('one with a hundred thousand tiny ranges, in little memory', async () => {
     const known = {
       name: 'builder-os',
       sizeGiB: 1,
-      content: { seed: 41, extents: { count: 1_000_000, bytes: 512, everyBytes: KIB } },
+      content: { seed: 41, extents: { count: 100_000, bytes: 512, everyBytes: KIB } },
     } satisfies ExtentDisk;
     const run = await capture([], known, {
       inputs: { replicas: '1' },
-      environment: { NODE_OPTIONS: `--import=${scaledClock} --max-old-space-size=1024` },
+      environment: { NODE_OPTIONS: `--import=${scaledClock} --max-old-space-size=256` },
     });
     expect(run.main.log).not.toContain('##[error]');
     expect(run.main.exitCode).toBe(0);
     const image = imageOf(known);
     const [vhd] = (await azure.state()).blobs;
-    const client = vhdClient(vhd?.url ?? '');
-    for (const offset of [0, 400 * MIB, 976 * MIB]) {
-      const bytes = await client.downloadToBuffer(offset, 4 * MIB);
-      expect(bytes.equals(await image.read(offset, offset + 4 * MIB))).toBe(true);
-    }
+    const bytes = await vhdClient(vhd?.url ?? '').downloadToBuffer(40 * MIB, 4 * MIB);
+    expect(bytes.equals(await image.read(40 * MIB, 44 * MIB))).toBe(true);
   });
 });
