@@ -131,7 +131,9 @@ describeReal(
     });
 
     test('restarts, and is there again', async () => {
-      await expect(run('busybox reboot -f')).rejects.toThrow(/VMAgentStatusCommunicationError/);
+      await expect(run('busybox reboot -f; sleep 600')).rejects.toThrow(
+        /VMAgentStatusCommunicationError/,
+      );
       await until('Ready');
       expect(guest()).toMatchObject({ boots: 1 });
       expect(await run('echo again')).toContain('again');
