@@ -73,7 +73,7 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
     await locks.require('copy the VM');
     await makeClone(plan.clone, rig);
   }
-  await prepareGuest(plan, locks, rig);
+  await prepareGuest(plan, source, locks, rig);
   if (plan.power.powerOff) await timeline.phase('Stop the VM', () => source.stop());
   const snapshots = await timeline.phase('Take snapshots', async () => {
     await locks.require('take the snapshots');
@@ -99,12 +99,15 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
     for (const { lease } of snapshots) leases.keep(lease);
     await markSnapshots(plan, snapshots, { [KEPT_TAG]: 'true' }, rig);
   }
-  await timeline.phase('Close', () => leases[Symbol.asyncDispose]());
   const { deletion } = plan;
   if (deletion !== undefined && isComplete(captured)) {
     const keys = new Set(plan.disks.map(({ key }) => key));
-    await timeline.phase('Delete the source VM', () => deleteSource(deletion, keys, rig));
+    await timeline.phase('Delete the source VM', async () => {
+      await locks.require(`delete VM "${plan.vm.name}"`);
+      await deleteSource(deletion, keys, rig);
+    });
   }
+  await timeline.phase('Close', () => leases[Symbol.asyncDispose]());
 }
 
 function isComplete({ outcomes }: Capture): boolean {
@@ -175,6 +178,7 @@ async function createContainers(plan: Plan, { azure, log, signal }: Rig): Promis
 /** What is done while the VM still runs. */
 async function prepareGuest(
   { target, clone, power, guest }: Plan,
+  source: SourceVm,
   locks: RunLocks,
   rig: Rig,
 ): Promise<void> {
@@ -187,13 +191,15 @@ async function prepareGuest(
     });
   }
   if (!power.deprovision) return;
-  if (clone === undefined)
+  if (clone === undefined) {
     log.info(
       `Point of no return: VM "${target.name}" (${target.vmId ?? target.id}) is deprovisioned now and marked generalized later. It never starts again.`,
     );
+  }
   await timeline.phase('Deprovision the guest', () =>
     deprovision(target, guest, { ...rig, ...azure }),
   );
+  source.deprovisioned();
 }
 
 async function removeExtension(
@@ -371,6 +377,7 @@ class SourceVm implements AsyncDisposable {
   #stopped: Lease | undefined;
   #deallocation: Promise<void> | undefined;
   #isBilled = false;
+  #isDeprovisioned = false;
 
   constructor(plan: Plan, rig: Rig, locks: RunLocks) {
     this.#plan = plan;
@@ -382,12 +389,12 @@ class SourceVm implements AsyncDisposable {
   async requireUnchanged(): Promise<void> {
     const { vm, clone } = this.#plan;
     const { azure, signal } = this.#rig;
-    // A copy is made of a VM in whatever state it is.
-    if (clone !== undefined) return;
     const now = await azure.compute.getVm(vm.id, signal).catch((error: unknown) => {
       throw explain(`Could not look at VM "${vm.name}" again`, error);
     });
-    if (now?.powerState === vm.powerState && now.isGeneralized === vm.isGeneralized) return;
+    // A copy is made of a VM in whatever power state it is.
+    const isSamePower = clone !== undefined || now?.powerState === vm.powerState;
+    if (now !== undefined && isSamePower && now.isGeneralized === vm.isGeneralized) return;
     throw new ActionError(
       'refused',
       `VM "${vm.name}" has changed since it was looked at (${vm.powerState} then, ${now?.powerState ?? 'gone'} now). Nothing was stopped or copied. See what changes it, and run again.`,
@@ -399,8 +406,8 @@ class SourceVm implements AsyncDisposable {
     const { target: vm, power, clone } = this.#plan;
     const { azure, leases, signal } = this.#rig;
     const stop = (): Promise<void> => azure.compute.powerOff(vm.id, signal);
-    await this.#locks.require(`stop VM "${vm.name}"`);
     this.#isBilled = power.deallocate && clone === undefined;
+    await this.#locks.require(`stop VM "${vm.name}"`);
     await this.#step('stop', 'is stopped', async () => {
       if (!power.restart) return stop();
       this.#stopped = { kind: 'stopped-vm', id: vm.id };
@@ -446,18 +453,42 @@ class SourceVm implements AsyncDisposable {
           await azure.compute.generalize(vm.id, signal);
         }),
       );
+      this.#isDeprovisioned = false;
     }
   }
 
-  /** A run that ends between the two says that the VM was stopped but still costs. */
-  [Symbol.asyncDispose](): Promise<void> {
+  /** From here on it is of no use but as an image. */
+  deprovisioned(): void {
+    this.#isDeprovisioned = this.#plan.clone === undefined;
+  }
+
+  /**
+   * A run that ends between the two says that the VM was stopped but still costs. One whose guest is deprovisioned is
+   * marked generalized all the same, so that the next attempt knows it and goes on.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
     const { id, name } = this.#plan.target;
+    if (this.#isDeprovisioned && !this.#rig.signal.aborted) await this.#markAnyway();
+    else if (this.#isDeprovisioned) this.#rig.log.warn(deprovisionedNote(name));
     if (this.#isBilled) {
       this.#rig.log.warn(
         `VM "${name}" was stopped and is billed until it is deallocated: az vm deallocate --ids "${id}"`,
       );
     }
-    return Promise.resolve();
+  }
+
+  async #markAnyway(): Promise<void> {
+    const { id, name } = this.#plan.target;
+    const { azure, log } = this.#rig;
+    const signal = AbortSignal.timeout(MARK_ANYWAY_MS);
+    try {
+      await this.#locks.require('mark the VM generalized');
+      await azure.compute.powerOff(id, signal);
+      await azure.compute.generalize(id, signal);
+      log.info(`VM "${name}" is marked generalized: the next run goes on from there.`);
+    } catch (error) {
+      log.warn(`${deprovisionedNote(name)} It could not be marked now: ${reasonOf(error)}`);
+    }
   }
 
   async #step(verb: string, done: string, task: () => Promise<void>): Promise<void> {
@@ -469,4 +500,11 @@ class SourceVm implements AsyncDisposable {
       throw explain(`Could not ${verb} VM "${name}"`, error);
     }
   }
+}
+
+/** How long a run that failed may take to mark a VM whose guest is deprovisioned. */
+const MARK_ANYWAY_MS = 3 * 60_000;
+
+function deprovisionedNote(name: string): string {
+  return `The guest of VM "${name}" is deprovisioned, but the VM is not marked generalized: run again with "generalize: mark", and do not start it.`;
 }

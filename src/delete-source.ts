@@ -201,6 +201,7 @@ async function removeParts(
   rig: DeletionRig,
 ): Promise<void> {
   const failures: string[] = [];
+  const left: string[] = [];
   for (const stage of stages) {
     await Promise.all(
       stage.map(async (id) => {
@@ -210,6 +211,7 @@ async function removeParts(
         } catch (error) {
           rig.signal.throwIfAborted();
           failures.push(`"${id}" is left: ${reasonOf(error)}`);
+          left.push(`"${id}"`);
         }
       }),
     );
@@ -217,7 +219,7 @@ async function removeParts(
   if (failures.length === 0) return;
   throw new ActionError(
     'azure',
-    `VM "${vmName}" is captured and deleted, but not all that belonged to it. ${failures.join(' ')} Delete it with: az resource delete --ids`,
+    `VM "${vmName}" is captured and deleted, but not all that belonged to it. ${failures.join(' ')} Delete it with: az resource delete --ids ${left.join(' ')}`,
   );
 }
 

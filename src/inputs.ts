@@ -274,7 +274,10 @@ function reportConflicts(reader: InputReader, inputs: Inputs): void {
       reader.problem('keep-partial', rule, 'true');
     }
   }
-  if (deleteSource === 'vm' && sourcePower !== 'deallocate') {
+  if (deleteSource === 'vm' && generalize === 'none') {
+    const rule = 'must be "none" with "generalize: none", since the VM may have run on';
+    reader.problem('delete-source', rule, deleteSource);
+  } else if (deleteSource === 'vm' && sourcePower !== 'deallocate') {
     const rule = 'must be "none" with a VM that runs on';
     reader.problem('delete-source', `${rule} ("source-power: ${sourcePower}")`, deleteSource);
   }

@@ -328,26 +328,39 @@ export function makePlan(
   const isDone = isComplete(inputs, layout, existing);
   const power = isDone ? NOTHING : planPower(inputs, vm);
   const earlier = findEarlier(vm, layout, snapshots, run);
-  const copied = new Map(clone?.disks.map(({ key, disk }) => [key, disk.id]));
+  const copied = new Map(
+    clone?.disks.map(({ key, disk: { id } }) => [
+      key,
+      { diskId: id, diskName: requireResourceId(id).name },
+    ]),
+  );
   const disks = layout.disks.map((disk): PlannedDisk => {
     const kept = earlier.snapshots.get(disk.key);
     return {
       ...disk,
-      diskId: copied.get(disk.key) ?? disk.diskId,
+      ...copied.get(disk.key),
       snapshotId: kept?.id ?? disk.snapshotId,
       replicas: disk.replicas.map((replica) => planReplica(replica, existing, kept, run)),
       exports: kept ? [{ snapshotId: kept.id }] : planExports(inputs, vm, power, disk, run),
       kept,
     };
   });
-  const expected = isDone ? NO_WORK : expectWork(disks, power, inputs.keepSnapshots);
+  const deletion =
+    sourceParts && !isDone
+      ? planDeletion(sourceParts, new Set(layout.disks.map(({ key }) => key)))
+      : undefined;
+  const more =
+    (power.removeExtensions ? vm.extensions.length - 1 : 0) +
+    countCloneChanges(clone) +
+    (deletion === undefined ? 0 : 1 + deletion.stages.flat().length);
+  const expected = isDone ? NO_WORK : expectWork(disks, power, inputs.keepSnapshots, more);
   const sasDurationInSeconds = inputs.sasDurationInSeconds ?? defaultSasDuration(expected);
   return {
     run,
     vm,
     target: clone === undefined ? vm : cloneOf(vm, clone),
     clone: isDone ? undefined : clone,
-    deletion: sourceParts && planDeletion(sourceParts, new Set(layout.disks.map(({ key }) => key))),
+    deletion,
     osDiskGeneration: disks.find(({ key }) => key === 'os')?.hyperVGeneration,
     osState: inputs.generalize === 'none' && !vm.isGeneralized ? 'Specialized' : 'Generalized',
     power,
@@ -492,10 +505,18 @@ const NO_WORK: Expected = {
   transactions: 0,
 };
 
+/** Everything that a copy is made of is made and deleted: two things for each disk, the VM, its interface and its network. */
+function countCloneChanges(clone: ClonePlan | undefined): number {
+  if (clone === undefined) return 0;
+  const things = 2 * clone.disks.length + (clone.network === undefined ? 3 : 4);
+  return 2 * things;
+}
+
 function expectWork(
   disks: readonly PlannedDisk[],
   power: PowerPlan,
   keepSnapshots: boolean,
+  moreChanges: number,
 ): Expected {
   const copiesOf = ({ replicas }: PlannedDisk): number =>
     replicas.reduce((sum, { overwrite }) => sum + (overwrite === undefined ? 1 : 2), 0);
@@ -504,7 +525,7 @@ function expectWork(
   return {
     bytes: disks.reduce((sum, disk) => sum + disk.sizeBytes * copiesOf(disk), 0),
     seconds: Math.max(0, ...disks.map(leastSeconds)),
-    changes: steps + exports * 4 - (keepSnapshots ? disks.length : 0),
+    changes: steps + exports * 4 - (keepSnapshots ? disks.length : 0) + moreChanges,
     copies: disks.reduce((sum, disk) => sum + copiesOf(disk), 0),
     exports,
     transactions: disks.reduce((sum, disk) => sum + leastCalls(disk), 0),

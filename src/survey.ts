@@ -104,7 +104,6 @@ export async function takeSurvey(
       readLocks,
     ),
     inputs.source === 'copy' ? surveyCopy(vmId, inputs, azure, look, run, signal) : undefined,
-    inputs.deleteSource === 'vm' ? look(lookAtSource(vmId, { azure, signal })) : undefined,
   ]);
   return {
     ...{ run, vm, disks, accounts, snapshotGroup, layout, snapshots, kept, permissions },
@@ -222,7 +221,7 @@ async function surveyKept(
   return look(azure.compute.listSnapshots(subscriptionId, group, signal));
 }
 
-/** What a copy takes lives as long as the SAS that its VHDs are copied from. */
+/** What a copy takes is left alone by a sweep for a day at least. */
 function surveyCopy(
   vmId: string,
   inputs: Inputs,

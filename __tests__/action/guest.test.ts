@@ -149,7 +149,7 @@ describe('a Linux guest', () => {
     await expectStopped(
       await deprovision(acts),
       'The guest of VM "builder" could not be deprovisioned: Step deprovision-agent failed.',
-      '  deprovision-agent: failed waagent ended with 1',
+      '  deprovision-agent: failed (waagent ended with 1)',
       '  | waagent: no space left on device',
     );
   });
@@ -200,6 +200,23 @@ describe('a Linux guest', () => {
     expect(run.main.exitCode).toBe(0);
     expect((await stepsOf()).slice(0, 3)).toEqual(['CustomScript', 'runCommand', 'powerOff']);
   });
+});
+
+test('a run that fails after the guest is deprovisioned marks the VM, and the next one goes on', async () => {
+  const refused: FaultRule = {
+    match: { method: 'PUT', path: '/snapshots/' },
+    times: 0,
+    action: { kind: 'answer', status: 403, code: 'AuthorizationFailed', message: 'Not allowed.' },
+  };
+  const run = await deprovision([linuxStarts(linuxSucceeds)], { faults: [refused] });
+  expect(run.main.exitCode).toBe(1);
+  expect(run.main.log).toContain('is marked generalized: the next run goes on from there.');
+  await azure.setFaults([]);
+  const next = await runAction(azure, { ...inputs, 'blob-name': '{vm}-{disk}-{replica}.vhd' });
+  expect(next.main.exitCode).toBe(0);
+  expect(next.main.log).not.toContain('Deprovision the guest');
+  expect(next.main.outputs['os-state']).toBe('Generalized');
+  await expectNothingLeft(azure);
 });
 
 describe('a Windows guest', () => {

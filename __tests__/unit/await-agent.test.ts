@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { awaitAgent } from '../../src/clone/await-agent.ts';
 import type { AgentReport } from '../../src/clone/clone-facts.ts';
-import { serialTail } from '../../src/clone/serial-tail.ts';
+import { serialTail } from '../../src/serial-tail.ts';
 import { clonePlanOf } from '../support/clone.ts';
 import { literalClock, literalLog } from '../support/literal-ports.ts';
 

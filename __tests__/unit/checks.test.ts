@@ -532,6 +532,12 @@ describe('a rule warns of', () => {
       'VM "builder" has extensions (A and B): Batch wants images without any. Remove them before the capture, or set "remove-extensions: true".',
     ],
     [
+      'what extensions leave in a copy',
+      'extension-files',
+      { inputs: { generalize: 'deprovision', source: 'copy' }, vm: { extensions: ['A', 'B'] } },
+      'The copy of VM "builder" has none of its extensions (A and B). What they installed in the guest is in the image.',
+    ],
+    [
       'what extensions leave that are removed',
       'extension-files',
       { inputs: { removeExtensions: true }, vm: { extensions: ['A', 'B'] } },
@@ -655,6 +661,20 @@ describe('nothing is found of', () => {
       },
     ],
     ['a VM with another tag', { vm: { tags: { 'vm-to-vhd': 'yes' } } }],
+    [
+      'a read-only lock on a VM that is copied',
+      {
+        inputs: { generalize: 'deprovision', source: 'copy' },
+        survey: lockedBy(['ReadOnly', vmOf().id]),
+      },
+    ],
+    [
+      'a protected VM that is copied',
+      {
+        inputs: { generalize: 'deprovision', source: 'copy' },
+        vm: { tags: { 'vm-to-vhd': 'protected' } },
+      },
+    ],
     [
       'a stopped VM that is generalized already',
       {

@@ -207,7 +207,7 @@ describe('deleting the source', () => {
       'that is locked',
       { sourceParts: found(parts()), locks: new Map([[vmOf().id, found([lock])]]) },
       'delete-source-lock',
-      /Lock "keep" \(CanNotDelete\) on ".*" keeps VM "builder" from being deleted/,
+      /Lock "keep" \(CanNotDelete\) on ".*" keeps VM "builder" or its disks from being deleted/,
     ],
   ])('%s is refused', (_name, survey, rule, message) => {
     const findings = findingsOf(survey);

@@ -210,7 +210,7 @@ describe('the deletion', () => {
     const { deleted, failure } = await run(partsOf(), { 'builder-os': denied });
     expect(deleted).toEqual(['builder', 'builder-data2', 'builder-nic', 'builder-ip']);
     expect(failure).toMatch(
-      /^VM "builder" is captured and deleted, but not all that belonged to it\. ".*\/builder-os" is left: AuthorizationFailed \(403\): no\. Delete it with: az resource delete --ids$/,
+      /^VM "builder" is captured and deleted, but not all that belonged to it\. ".*\/builder-os" is left: AuthorizationFailed \(403\): no\. Delete it with: az resource delete --ids ".*\/builder-os"$/,
     );
   });
 

@@ -65,7 +65,7 @@ describe('a Linux guest', () => {
     expect(failure).toBe(
       'The guest of VM "builder" could not be deprovisioned: Step clean-cloud-init failed. See the guest\'s log above; the VM still runs.',
     );
-    expect(lines).toContain('info:   clean-cloud-init: failed it did not');
+    expect(lines).toContain('info:   clean-cloud-init: failed (it did not)');
     expect(seconds).toBeLessThan(120);
   });
 
@@ -128,10 +128,49 @@ describe('a Linux guest', () => {
     expect(failure).toContain('could not be deprovisioned: Step machine-id failed.');
   });
 
+  test.each([
+    ['stopped', `@${marker} step settle ok\n@${marker} step stop-agent ok`],
+    ['deallocated', undefined],
+    ['deallocated', `@${marker} step settle ok`],
+  ] as const)(
+    'that is %s from outside is not taken for deprovisioned',
+    async (powerState, text) => {
+      const { failure } = await run({
+        prints: () => started,
+        vm: (now) => (now < 60 ? {} : { powerState }),
+        serial: () => text,
+      });
+      expect(failure).toBe(
+        `VM "builder" was ${powerState} from outside while its guest was deprovisioned, which may be half done. Start it and run again.`,
+      );
+    },
+  );
+
+  test('whose console comes late is waited for', async () => {
+    const { failure, lines } = await run({
+      prints: () => started,
+      vm: (now) => (now < 60 ? {} : { powerState: 'stopped' }),
+      serial: (now) => `@${marker} step settle ok\n${now < 70 ? '' : `@${marker} end ok`}`,
+    });
+    expect(failure).toBeUndefined();
+    expect(lines).toContain('info:   settle: ok');
+  });
+
+  test('whose start command did not end is watched, since it may have begun', async () => {
+    const { failure, lines } = await run({
+      prints: () => {
+        throw new Error('the operation has not ended after 10 minutes');
+      },
+      vm: (now) => (now < 60 ? {} : { powerState: 'stopped' }),
+    });
+    expect(failure).toBeUndefined();
+    expect(lines.join('\n')).toContain('the operation has not ended after 10 minutes');
+  });
+
   test('that tells nothing of its start is watched all the same', async () => {
     const { failure, lines } = await run({
       prints: () => 'cut',
-      vm: (now) => (now < 60 ? {} : { powerState: 'deallocated' }),
+      vm: (now) => (now < 60 ? {} : { powerState: 'stopped' }),
     });
     expect(failure).toBeUndefined();
     expect(lines.join('\n')).toContain('did not tell whether its deprovisioning has started');

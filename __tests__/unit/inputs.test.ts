@@ -299,6 +299,12 @@ describe('bad inputs', () => {
       copied,
     ],
     ['delete-source', 'all', 'must be "none" or "vm"'],
+    [
+      'delete-source',
+      'vm',
+      'must be "none" with "generalize: none", since the VM may have run on',
+      { ...least, generalize: 'none' },
+    ],
     ['vm-id', 'builder', 'must be the resource ID of a virtual machine'],
     ['vm-id', accountId, 'must be the resource ID of a virtual machine'],
     [

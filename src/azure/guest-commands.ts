@@ -16,7 +16,7 @@ export interface GuestCommands {
    * https://learn.microsoft.com/azure/virtual-machines/run-command-overview
    */
   run(vmId: string, script: GuestScript, deadlineMs: number, signal: AbortSignal): Promise<string>;
-  /** The serial console as boot diagnostics keeps it; undefined where that is off or may not be seen. */
+  /** The serial console as boot diagnostics keeps it; undefined where that is off or may not be seen. Rejects for what passes. */
   serialLog(vmId: string, signal: AbortSignal): Promise<string | undefined>;
   /** Removes an extension; done also when it is not there any more. */
   removeExtension(vmId: string, name: string, signal: AbortSignal): Promise<void>;
@@ -54,8 +54,9 @@ export function createGuestCommands({ at }: ComputeClients, httpClient: HttpClie
         return url === undefined ? undefined : await readText(httpClient, url, signal);
       } catch (error) {
         signal.throwIfAborted();
-        const { status } = azureFailure(error);
-        if (status === undefined || status >= 500) throw error;
+        const { status = 0 } = azureFailure(error);
+        const isRefused = [400, 401, 403, 404, 409].includes(status);
+        if (!isRefused) throw error;
         return undefined;
       }
     },
@@ -68,7 +69,7 @@ export function createGuestCommands({ at }: ComputeClients, httpClient: HttpClie
   };
 }
 
-/** The text of a blob by its SAS; undefined when there is none yet. */
+/** The text of a blob by its SAS; nothing when there is none yet, undefined when it may not be read. */
 async function readText(
   httpClient: HttpClient,
   url: string,
@@ -79,5 +80,8 @@ async function readText(
   const headers = createHttpHeaders({ 'x-ms-version': '2021-12-02' });
   const request = createPipelineRequest({ url, headers, abortSignal: signal });
   const { status, bodyAsText } = await pipeline.sendRequest(httpClient, request);
-  return status === 200 ? (bodyAsText ?? '') : undefined;
+  if (status === 404) return '';
+  if (status === 401 || status === 403) return undefined;
+  if (status !== 200) throw new Error(`HTTP status ${status}`);
+  return bodyAsText ?? '';
 }

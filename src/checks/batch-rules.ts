@@ -87,6 +87,7 @@ export const batchRules: readonly Rule[] = [
       vm !== undefined &&
       vm.extensions.length > 0 &&
       inputs.batchAccount !== undefined &&
+      inputs.source === 'vm' &&
       !planPower(inputs, vm).removeExtensions
         ? [
             `VM "${vm.name}" has extensions (${listOf(vm.extensions)}): Batch wants images without any. Remove them before the capture, or set "remove-extensions: true", ${otherwise}.`,

@@ -1,5 +1,6 @@
 import type { Inputs } from '../inputs.ts';
-import { foundAccounts, foundDisks, type Survey } from '../survey.ts';
+import { isComplete } from '../plan.ts';
+import { foundAccounts, foundBlobs, foundDisks, type Survey } from '../survey.ts';
 import { accountRules } from './account-rules.ts';
 import { batchRules } from './batch-rules.ts';
 import { cloneRules } from './clone-rules.ts';
@@ -33,6 +34,9 @@ export const rules: readonly Rule[] = [
   ...permissionRules,
 ];
 
+/** Rules on what a run does not do that finds every VHD there. */
+const ofChanges: readonly Rule[] = [...cloneRules, ...deletionRules];
+
 /** Findings of one rule that are told one by one; a thousand blobs that exist would drown the rest. */
 const MAX_FINDINGS_PER_RULE = 10;
 
@@ -46,7 +50,9 @@ export function check(inputs: Inputs, survey: Survey): readonly Finding[] {
     disks: [...foundDisks(survey.disks).values()],
     accounts: foundAccounts(survey.accounts),
   };
-  return rules.flatMap(({ id, level, look }) =>
+  const isDone = isComplete(inputs, survey.layout, foundBlobs(survey.blobs));
+  const active = isDone ? rules.filter((rule) => !ofChanges.includes(rule)) : rules;
+  return active.flatMap(({ id, level, look }) =>
     shorten(look(facts)).map((message) => ({ rule: id, level, message })),
   );
 }

@@ -30,13 +30,18 @@ export const deletionRules: readonly Rule[] = [
     id: 'delete-source-lock',
     level: 'refusal',
     source: 'https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources',
-    look: ({ survey: { sourceParts, locks }, vm }) => {
-      const found = vm === undefined ? undefined : locks.get(vm.id);
-      if (vm === undefined || sourceParts?.kind !== 'found' || found?.kind !== 'found') return [];
-      return found.value.map(
+    look: ({ survey: { sourceParts, locks }, layout, vm }) => {
+      if (vm === undefined || sourceParts?.kind !== 'found') return [];
+      const scopes = [vm.id, ...layout.disks.map(({ diskId }) => diskId)];
+      const found = scopes.flatMap((id) => {
+        const lookup = locks.get(id);
+        return lookup?.kind === 'found' ? lookup.value : [];
+      });
+      const messages = found.map(
         ({ name, level, scope }) =>
-          `Lock "${name}" (${level}) on "${scope}" keeps VM "${vm.name}" from being deleted. Remove it, or leave "delete-source" out.`,
+          `Lock "${name}" (${level}) on "${scope}" keeps VM "${vm.name}" or its disks from being deleted. Remove it, or leave "delete-source" out.`,
       );
+      return [...new Set(messages)];
     },
   },
 ];

@@ -62,12 +62,19 @@ export const guestRules: readonly Rule[] = [
     id: 'extension-files',
     level: 'warning',
     source: 'https://learn.microsoft.com/azure/batch/batch-sig-images',
-    look: ({ inputs, vm }) =>
-      vm !== undefined && planPower(inputs, vm).removeExtensions
+    look: ({ inputs, vm }) => {
+      if (vm === undefined || vm.extensions.length === 0) return [];
+      if (inputs.source === 'copy') {
+        return [
+          `The copy of VM "${vm.name}" has none of its extensions (${listOf(vm.extensions)}). What they installed in the guest is in the image.`,
+        ];
+      }
+      return planPower(inputs, vm).removeExtensions
         ? [
             `The extensions of VM "${vm.name}" (${listOf(vm.extensions)}) are removed before the capture. What they installed in the guest stays in the image.`,
           ]
-        : [],
+        : [];
+    },
   },
 ];
 

@@ -31,7 +31,8 @@ export const lockRules: readonly Rule[] = [
 
 /** ReadOnly forbids what is done by POST: stopping, deallocating, generalizing and starting. */
 function lookAtVmLocks({ survey, inputs, layout, vm }: Facts): readonly string[] {
-  if (vm === undefined || isComplete(inputs, layout, foundBlobs(survey.blobs))) return [];
+  if (vm === undefined || inputs.source === 'copy') return [];
+  if (isComplete(inputs, layout, foundBlobs(survey.blobs))) return [];
   const power = planPower(inputs, vm);
   const steps = [
     ...(power.powerOff ? ['stopped'] : []),
@@ -73,20 +74,21 @@ function lookAtSnapshotLocks({ survey, inputs, layout }: Facts): readonly string
   if (disk === undefined || isComplete(inputs, layout, foundBlobs(survey.blobs))) return [];
   const place = requireResourceId(disk.snapshotId);
   const group = resourceGroupId(place);
+  const isCleared = inputs.source === 'copy' || !inputs.keepSnapshots;
   return locksOn(group, survey)
-    .filter(({ level }) => level === 'ReadOnly' || !inputs.keepSnapshots)
+    .filter(({ level }) => level === 'ReadOnly' || isCleared)
     .map((lock) => {
       const end = lock.level === 'ReadOnly' ? 'made' : 'deleted afterwards';
-      return `${nameLock(lock)} keeps snapshots in resource group "${place.resourceGroup}" from being ${end}. ${remedyFor(lock, group)}`;
+      return `${nameLock(lock)} keeps snapshots in resource group "${place.resourceGroup}" from being ${end}. ${remedyFor(lock, group, inputs.source === 'vm')}`;
     });
 }
 
-function remedyFor({ scope, level }: Lock, group: string): string {
+function remedyFor({ scope, level }: Lock, group: string, mayKeep: boolean): string {
   const ways = [
     ...(sameResource(scope, group)
       ? ['name a group without a lock in "snapshot-resource-group"']
       : []),
-    ...(level === 'ReadOnly' ? [] : ['set "keep-snapshots: true"']),
+    ...(level === 'ReadOnly' || !mayKeep ? [] : ['set "keep-snapshots: true"']),
   ];
   return ['Remove it for the run (az lock delete)', ...ways].join(', or ') + '.';
 }

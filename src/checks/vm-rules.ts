@@ -93,6 +93,7 @@ export const vmRules: readonly Rule[] = [
       vm !== undefined &&
       vm.extensions.length > 0 &&
       inputs.batchAccount === undefined &&
+      inputs.source === 'vm' &&
       !planPower(inputs, vm).removeExtensions
         ? [
             `VM "${vm.name}" has extensions (${listOf(vm.extensions)}): Batch wants images without any. Remove them before the capture, or set "remove-extensions: true".`,

@@ -5,7 +5,7 @@ import type { Clock, Log } from '../ports.ts';
 import { requireResourceId } from '../resource-id.ts';
 import type { AgentReport } from './clone-facts.ts';
 import type { ClonePlan } from './clone-plan.ts';
-import { serialTail } from './serial-tail.ts';
+import { serialTail } from '../serial-tail.ts';
 
 /** What waiting for an agent needs. */
 export interface AgentRig {

@@ -1,14 +1,23 @@
 import { ActionError, reasonOf } from '../errors.ts';
 import type { PowerState } from '../facts.ts';
-import { runInGuest, type GuestRig, type GuestVm } from './guest-command.ts';
+import { serialTail } from '../serial-tail.ts';
+import { runInGuest, RunCommandRefused, type GuestRig, type GuestVm } from './guest-command.ts';
 import { refusedGuest, type StartedOrder } from './guest-order.ts';
-import { linuxReportScript, linuxStartScript, readLinuxReport, type LinuxReport } from './linux.ts';
+import {
+  linuxReportScript,
+  linuxStartScript,
+  readLinuxReport,
+  type LinuxReport,
+  type LinuxStep,
+} from './linux.ts';
 
 /** How long the agent has to tell Azure that the start script ended. */
 const DELAY_SECONDS = 20;
 /** Run Command may come late; a script that comes later still does nothing. */
 const START_WITHIN_MS = 15 * 60_000;
 const LOOK_MS = 5_000;
+/** The console of a guest that went off may come some seconds late. */
+const CONFIRM_TRIES = 4;
 /** How often the serial console is read, and the guest is asked when its agent answers. */
 const SERIAL_MS = 30_000;
 const ASK_MS = 60_000;
@@ -32,7 +41,7 @@ export async function deprovisionLinux(
     notAfter: new Date(notAfter),
   });
   order.started();
-  const report = readLinuxReport(await runInGuest(vm, script, notAfter, rig), marker);
+  const report = readLinuxReport(await begin(vm, script, notAfter, rig), marker);
   tell(vm, report, rig);
   if (report.end?.kind === 'refused') {
     throw refusedGuest(vm, `VM "${vm.name}" cannot be deprovisioned: ${report.end.detail}.`);
@@ -41,6 +50,18 @@ export async function deprovisionLinux(
     log.warn(`VM "${vm.name}" did not tell whether its deprovisioning has started: watching it.`);
   }
   await new LinuxWatch(vm, marker, order.timeoutSeconds, rig).untilOff();
+}
+
+/** A command that did not end may have begun its work all the same, so that the guest is watched then. */
+async function begin(vm: GuestVm, script: string, until: number, rig: GuestRig): Promise<string> {
+  try {
+    return await runInGuest(vm, script, until, rig);
+  } catch (error) {
+    rig.signal.throwIfAborted();
+    if (error instanceof RunCommandRefused) throw error;
+    rig.log.warn(reasonOf(error));
+    return '';
+  }
 }
 
 /** What was found in the guest, for the log; what the user should know of the image as warnings. */
@@ -91,7 +112,9 @@ class LinuxWatch {
     for (;;) {
       await clock.sleep(LOOK_MS, signal);
       const { powerState, agent } = await this.#look();
-      if (powerState === 'stopped' || powerState === 'deallocated') return this.#confirm();
+      if (powerState === 'stopped' || powerState === 'deallocated') {
+        return this.#confirm(powerState);
+      }
       const isReady = agent === 'ready';
       if (!isReady) this.#wasAway = true;
       const now = clock.now();
@@ -112,13 +135,28 @@ class LinuxWatch {
     );
   }
 
-  /** Only success powers the guest off. Where the serial console can be read, it must not tell of anything else. */
-  async #confirm(): Promise<void> {
-    this.#judge(await this.#readSerial());
-    const { steps } = readLinuxReport(this.#serial ?? '', this.#marker);
-    for (const { name, outcome, detail } of steps) {
-      this.#rig.log.info(`  ${name}: ${outcome}${detail === '' ? '' : ` (${detail})`}`);
+  /**
+   * Only success powers the guest off, and the guest cannot deallocate itself. Where the serial console tells of the
+   * steps, it must tell of their end too; it may be some seconds late.
+   */
+  async #confirm(powerState: PowerState): Promise<void> {
+    const { clock, log, signal } = this.#rig;
+    for (let tries = 0; ; tries += 1) {
+      const report = await this.#readSerial();
+      this.#judge(report);
+      const steps = report?.steps ?? [];
+      if (report?.end?.kind === 'ok') {
+        for (const step of steps) log.info(`  ${lineOf(step)}`);
+        return;
+      }
+      if (steps.length === 0 && powerState === 'stopped') return;
+      if (steps.length === 0 || tries === CONFIRM_TRIES) break;
+      await clock.sleep(LOOK_MS, signal);
     }
+    throw new ActionError(
+      'azure',
+      `VM "${this.#vm.name}" was ${powerState} from outside while its guest was deprovisioned, which may be half done. Start it and run again.`,
+    );
   }
 
   /** Once Azure has refused it, it is not asked for again. */
@@ -190,16 +228,18 @@ class LinuxWatch {
   #show({ steps, log: lines }: LinuxReport): void {
     const { log } = this.#rig;
     log.info(`What the guest of VM "${this.#vm.name}" told:`);
-    for (const { name, outcome, detail } of steps) log.info(`  ${name}: ${outcome} ${detail}`);
-    for (const line of lines) log.info(`  | ${line}`);
+    for (const step of steps) log.info(`  ${lineOf(step)}`);
+    for (const line of serialTail(lines.join('\n'))) log.info(`  ${line}`);
   }
 
   #showConsole(): void {
-    const lines = (this.#serial ?? '').trimEnd().split(/\r?\n/).slice(-CONSOLE_LINES);
-    if (lines.join('') === '') return;
+    const lines = serialTail(this.#serial ?? '');
+    if (lines.length === 0) return;
     this.#rig.log.info(`The end of the serial console of VM "${this.#vm.name}":`);
-    for (const line of lines) this.#rig.log.info(`  | ${line}`);
+    for (const line of lines) this.#rig.log.info(`  ${line}`);
   }
 }
 
-const CONSOLE_LINES = 20;
+function lineOf({ name, outcome, detail }: LinuxStep): string {
+  return `${name}: ${outcome}${detail === '' ? '' : ` (${detail.replaceAll('##[', '## [')})`}`;
+}

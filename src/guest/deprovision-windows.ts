@@ -1,5 +1,6 @@
 import { ActionError, reasonOf } from '../errors.ts';
-import { runInGuest, type GuestRig, type GuestVm } from './guest-command.ts';
+import { serialTail } from '../serial-tail.ts';
+import { runInGuest, RunCommandRefused, type GuestRig, type GuestVm } from './guest-command.ts';
 import { refusedGuest, type StartedOrder } from './guest-order.ts';
 import { inspectScript, stateScript, sysprepScript } from './windows.ts';
 import {
@@ -34,7 +35,7 @@ export async function deprovisionWindows(
   if (sysprepPhase(facts) === 'generalized') return;
   order.started();
   const marker = rig.newMarker();
-  const answer = await runInGuest(vm, sysprepScript(marker), busyUntil(rig), rig);
+  const answer = await begin(vm, sysprepScript(marker), rig);
   const start = readSysprepStart(answer, marker);
   const startedAtMs = rig.clock.now();
   const verdict = start === undefined ? 'running' : judgeSysprepStart(start, vm.name);
@@ -57,6 +58,18 @@ export async function deprovisionWindows(
   if (last !== 'generalized') fail(vm, last, rig);
 }
 
+/** A command that did not end may have started Sysprep all the same, so that the guest is watched then. */
+async function begin(vm: GuestVm, script: string, rig: GuestRig): Promise<string> {
+  try {
+    return await runInGuest(vm, script, busyUntil(rig), rig);
+  } catch (error) {
+    rig.signal.throwIfAborted();
+    if (error instanceof RunCommandRefused) throw error;
+    rig.log.warn(reasonOf(error));
+    return '';
+  }
+}
+
 function busyUntil({ clock }: GuestRig): number {
   return clock.now() + BUSY_MS;
 }
@@ -76,9 +89,10 @@ async function inspect(vm: GuestVm, order: StartedOrder, rig: GuestRig): Promise
   const refusals = findings
     .filter(({ level }) => level === 'refusal')
     .map(({ message }) => message);
-  if (isDomainMember(facts) && !order.allowsDomainMember) {
+  const isUnknown = facts.domain.kind !== 'known';
+  if ((isDomainMember(facts) || isUnknown) && !order.allowsDomainMember) {
     refusals.push(
-      `VM "${vm.name}" is a member of a domain: its copy would meet the domain under the same name. Give "copy-subnet", a subnet that you chose for it.`,
+      `VM "${vm.name}" ${isUnknown ? 'does not tell whether it is' : 'is'} a member of a domain: its copy would meet the domain under the same name. Give "copy-subnet", a subnet that you chose for it.`,
     );
   }
   if (refusals.length > 0) throw refusedGuest(vm, refusals.join(' '));
@@ -109,6 +123,6 @@ async function sight(vm: GuestVm, rig: GuestRig): Promise<Sighting> {
 
 function fail(vm: GuestVm, verdict: Exclude<SysprepVerdict, string>, { log }: GuestRig): never {
   if (verdict.log.length > 0) log.info(`What the log of Sysprep in VM "${vm.name}" says:`);
-  for (const line of verdict.log) log.info(`  | ${line}`);
+  for (const line of serialTail(verdict.log.join('\n'))) log.info(`  ${line}`);
   throw new ActionError('azure', verdict.failed);
 }

@@ -18,6 +18,9 @@ export interface GuestRig {
 /** A VM whose guest is worked in. */
 export type GuestVm = Pick<VirtualMachine, 'id' | 'name' | 'osType' | 'adminUser'>;
 
+/** Run Command cannot be used, so that nothing has begun in the guest. */
+export class RunCommandRefused extends ActionError {}
+
 /** Another run command is waited for this often. */
 const BUSY_PAUSE_MS = 15_000;
 /** A guest under load takes minutes for the simplest script. */
@@ -42,11 +45,9 @@ export async function runInGuest(
       signal.throwIfAborted();
       if (!isBusy(error)) throw refusalOf(vm, error);
       if (clock.now() >= deadline) {
-        throw explain(
-          `Could not run a script in VM "${vm.name}"`,
-          error,
-          'Run again when it has ended.',
-        );
+        const what = `Could not run a script in VM "${vm.name}"`;
+        const { message } = explain(what, error, 'Run again when it has ended.');
+        throw new RunCommandRefused('azure', message, { cause: error });
       }
       if (!isTold) log.info(`VM "${vm.name}" runs another command: waiting for its end.`);
       await clock.sleep(BUSY_PAUSE_MS, signal);
@@ -81,6 +82,6 @@ const refusals: readonly (readonly [RegExp, (vm: GuestVm) => string])[] = [
 function refusalOf(vm: GuestVm, error: unknown): ActionError {
   const { message } = azureFailure(error);
   const [, sentence] = refusals.find(([pattern]) => pattern.test(message)) ?? [];
-  if (sentence !== undefined) return new ActionError('azure', sentence(vm), { cause: error });
+  if (sentence !== undefined) return new RunCommandRefused('azure', sentence(vm), { cause: error });
   return explain(`Could not run a script in VM "${vm.name}"`, error);
 }

@@ -75,7 +75,7 @@ function proofOf({ copyMethod, verify }: Plan): string {
 }
 
 /** What will be on the bill, as far as the plan knows. */
-function costsOf({ vm, disks, expected }: Plan): string {
+function costsOf({ vm, clone, disks, expected }: Plan): string {
   const bytes = disks.reduce((sum, disk) => sum + disk.sizeBytes * disk.replicas.length, 0);
   const regions = new Set(
     disks.flatMap(({ replicas }) => replicas.map(({ account }) => account.location)),
@@ -85,6 +85,9 @@ function costsOf({ vm, disks, expected }: Plan): string {
     `Costs: ${formatCount(expected.transactions, 'transaction')} on blobs when every page holds data and none is repeated`,
     `${formatBytes(bytes)} of page blobs at most`,
     `${formatCount(expected.exports, 'snapshot')} as long as needed`,
+    ...(clone === undefined
+      ? []
+      : [`a second VM with ${formatCount(clone.disks.length, 'disk')} while the run lasts`]),
     ...(regions.size === 0 ? [] : [`traffic from ${vm.location} to ${listOf([...regions])}`]),
   ]
     .join(', ')
