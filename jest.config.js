@@ -5,6 +5,5 @@ export default {
   testMatch: ['<rootDir>/__tests__/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/__tests__/faults/'],
   testTimeout: 120_000,
-  // Tests wait for processes of their own now and then: one more than CI has cores keeps them busy.
-  maxWorkers: 3,
+  maxWorkers: 2,
 };
