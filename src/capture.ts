@@ -483,7 +483,9 @@ class SourceVm implements AsyncDisposable {
     const signal = AbortSignal.timeout(MARK_ANYWAY_MS);
     try {
       await this.#locks.require('mark the VM generalized');
-      await azure.compute.powerOff(id, signal);
+      // One that is being deallocated was stopped before, and takes no powerOff any more.
+      if (this.#deallocation === undefined) await azure.compute.powerOff(id, signal);
+      else await this.#deallocation.catch(() => undefined);
       await azure.compute.generalize(id, signal);
       log.info(`VM "${name}" is marked generalized: the next run goes on from there.`);
     } catch (error) {

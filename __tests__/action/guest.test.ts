@@ -202,22 +202,28 @@ describe('a Linux guest', () => {
   });
 });
 
-test('a run that fails after the guest is deprovisioned marks the VM, and the next one goes on', async () => {
-  const refused: FaultRule = {
-    match: { method: 'PUT', path: '/snapshots/' },
-    times: 0,
-    action: { kind: 'answer', status: 403, code: 'AuthorizationFailed', message: 'Not allowed.' },
-  };
-  const run = await deprovision([linuxStarts(linuxSucceeds)], { faults: [refused] });
-  expect(run.main.exitCode).toBe(1);
-  expect(run.main.log).toContain('is marked generalized: the next run goes on from there.');
-  await azure.setFaults([]);
-  const next = await runAction(azure, { ...inputs, 'blob-name': '{vm}-{disk}-{replica}.vhd' });
-  expect(next.main.exitCode).toBe(0);
-  expect(next.main.log).not.toContain('Deprovision the guest');
-  expect(next.main.outputs['os-state']).toBe('Generalized');
-  await expectNothingLeft(azure);
-});
+test.each([
+  { step: 'snapshots', method: 'PUT', path: '/snapshots/' },
+  { step: 'access, when it may be deallocated already', method: 'POST', path: '/beginGetAccess' },
+])(
+  'a run that fails at its $step marks the VM whose guest is deprovisioned, and the next one goes on',
+  async ({ method, path }) => {
+    const refused: FaultRule = {
+      match: { method, path },
+      times: 0,
+      action: { kind: 'answer', status: 403, code: 'AuthorizationFailed', message: 'Not allowed.' },
+    };
+    const run = await deprovision([linuxStarts(linuxSucceeds)], { faults: [refused] });
+    expect(run.main.exitCode).toBe(1);
+    expect(run.main.log).toContain('is marked generalized: the next run goes on from there.');
+    await azure.setFaults([]);
+    const next = await runAction(azure, { ...inputs, 'blob-name': '{vm}-{disk}-{replica}.vhd' });
+    expect(next.main.exitCode).toBe(0);
+    expect(next.main.log).not.toContain('Deprovision the guest');
+    expect(next.main.outputs['os-state']).toBe('Generalized');
+    await expectNothingLeft(azure);
+  },
+);
 
 describe('a Windows guest', () => {
   test('is generalized by Sysprep, and the VM is stopped when that has ended well', async () => {
