@@ -4,7 +4,7 @@ import tseslint from 'typescript-eslint';
 
 /** Files that must stay pure: no SDK values, no toolkit, no clock, no randomness, no file or network access. */
 const pure = [
-  'src/plan.ts',
+  'src/{plan,layout,run,expected-work}.ts',
   'src/checks/*.ts',
   'src/{permissions,rights}.ts',
   'src/{vhd,marks}.ts',

@@ -5,7 +5,7 @@ import { untilFree } from './busy.ts';
 import type { CloneFacts } from './clone/clone-facts.ts';
 import { ActionError, explain, listOf, reasonOf } from './errors.ts';
 import type { Requirement } from './permissions.ts';
-import type { DiskKey } from './plan.ts';
+import type { DiskKey } from './layout.ts';
 import type { Clock, Log } from './ports.ts';
 import { requireResourceId, sameResource } from './resource-id.ts';
 

@@ -8,7 +8,8 @@ import {
   SNAPSHOT_METADATA,
   STATE_METADATA,
 } from './marks.ts';
-import type { DiskKey, DiskLayout, Layout, Run } from './plan.ts';
+import type { DiskKey, DiskLayout, Layout } from './layout.ts';
+import type { Run } from './run.ts';
 import { requireResourceId } from './resource-id.ts';
 
 /** A snapshot that an earlier attempt of this workflow run kept for the next one. */

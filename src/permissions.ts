@@ -1,7 +1,8 @@
 import { deletionRequirements, planDeletion, type SourceParts } from './delete-source.ts';
 import type { Permission, VirtualMachine } from './facts.ts';
 import type { Inputs } from './inputs.ts';
-import { planPower, type Layout } from './plan.ts';
+import type { Layout } from './layout.ts';
+import { planPower } from './plan.ts';
 import { requireResourceId, resourceGroupId } from './resource-id.ts';
 import { rights, type Right } from './rights.ts';
 

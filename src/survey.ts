@@ -18,15 +18,9 @@ import type {
 import type { Inputs } from './inputs.ts';
 import { createLook, gather, gatherById, type Look } from './look.ts';
 import { requiredPermissions } from './permissions.ts';
-import {
-  chooseDataDisks,
-  DAY_SECONDS,
-  layOut,
-  runTags,
-  type DiskKey,
-  type Layout,
-  type Run,
-} from './plan.ts';
+import { DAY_SECONDS } from './expected-work.ts';
+import { chooseDataDisks, layOut, type DiskKey, type Layout } from './layout.ts';
+import { runTags, type Run } from './run.ts';
 import { formatResourceId, isAtOrUnder, parseResourceId, resourceGroupId } from './resource-id.ts';
 
 /** What was looked at before anything is touched. */

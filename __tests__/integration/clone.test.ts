@@ -12,7 +12,7 @@ import { describe as describeError } from '../../src/errors.ts';
 import type { VirtualMachine } from '../../src/facts.ts';
 import { Leases } from '../../src/lease.ts';
 import { createLook } from '../../src/look.ts';
-import { runTags } from '../../src/plan.ts';
+import { runTags } from '../../src/run.ts';
 import type { Clock } from '../../src/ports.ts';
 import { createRelease } from '../../src/release.ts';
 import { rights } from '../../src/rights.ts';

@@ -11,15 +11,9 @@ import type {
 } from '../../src/facts.ts';
 import type { Inputs } from '../../src/inputs.ts';
 import { requiredPermissions } from '../../src/permissions.ts';
-import {
-  layOut,
-  makePlan,
-  type DiskKey,
-  type Layout,
-  type Plan,
-  type PlannedReplica,
-  type Run,
-} from '../../src/plan.ts';
+import { layOut, type DiskKey, type Layout } from '../../src/layout.ts';
+import { makePlan, type Plan, type PlannedReplica } from '../../src/plan.ts';
+import type { Run } from '../../src/run.ts';
 import type { Result } from '../../src/report/result.ts';
 import type { Survey } from '../../src/survey.ts';
 import { GIBIBYTE } from '../../src/units.ts';

@@ -11,7 +11,7 @@ import type {
   VirtualMachine,
 } from '../../src/facts.ts';
 import type { Inputs } from '../../src/inputs.ts';
-import type { DiskKey } from '../../src/plan.ts';
+import type { DiskKey } from '../../src/layout.ts';
 import type { Survey } from '../../src/survey.ts';
 import { TEBIBYTE } from '../../src/units.ts';
 import {

@@ -7,7 +7,7 @@ import {
   planDeletion,
   type SourceParts,
 } from '../../src/delete-source.ts';
-import type { DiskKey } from '../../src/plan.ts';
+import type { DiskKey } from '../../src/layout.ts';
 import { cloneDiskOf, cloneFactsOf } from '../support/clone.ts';
 import { group } from '../support/facts.ts';
 import { literalClock, literalLog } from '../support/literal-ports.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { findEarlier, judgeBlob, runMark, type KeptSnapshot } from '../../src/earlier.ts';
 import type { ListedSnapshot } from '../../src/facts.ts';
-import type { DiskKey } from '../../src/plan.ts';
+import type { DiskKey } from '../../src/layout.ts';
 import { blobOf, layoutOf, planOf, runOf, vmOf, worldOf } from '../support/facts.ts';
 
 const generalized = vmOf({ isGeneralized: true, powerState: 'deallocated' });

@@ -1,5 +1,7 @@
 import { listOf } from '../errors.ts';
-import { copySeconds, countReplicas, isComplete } from '../plan.ts';
+import { copySeconds } from '../expected-work.ts';
+import { countReplicas } from '../layout.ts';
+import { isComplete } from '../plan.ts';
 import { foundBlobs } from '../survey.ts';
 import { formatSeconds } from '../units.ts';
 import { notFound, reasonOf } from './lookups.ts';

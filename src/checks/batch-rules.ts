@@ -1,6 +1,7 @@
 import { listOf } from '../errors.ts';
 import type { BatchAccount } from '../facts.ts';
-import { countReplicas, nodesPerVhd, planPower } from '../plan.ts';
+import { countReplicas, nodesPerVhd } from '../layout.ts';
+import { planPower } from '../plan.ts';
 import { requireResourceId } from '../resource-id.ts';
 import { notFound } from './lookups.ts';
 import type { Facts, Rule } from './rule.ts';

@@ -1,7 +1,7 @@
 import { listOf } from '../errors.ts';
 import type { VirtualMachine } from '../facts.ts';
 import type { Inputs } from '../inputs.ts';
-import { chooseDataDisks, diskLabel } from '../plan.ts';
+import { chooseDataDisks, diskLabel } from '../layout.ts';
 import { TEBIBYTE } from '../units.ts';
 import { VHD_FOOTER_BYTES } from '../vhd.ts';
 import { notFound } from './lookups.ts';

@@ -1,6 +1,6 @@
 import type { Disk, StorageAccount, VirtualMachine } from '../facts.ts';
 import type { Inputs } from '../inputs.ts';
-import type { Layout } from '../plan.ts';
+import type { Layout } from '../layout.ts';
 import type { Survey } from '../survey.ts';
 
 /** A refusal ends the run before anything is touched; a warning goes to the log and the summary. */

@@ -7,7 +7,8 @@ import type {
 } from '../azure/network.ts';
 import { listOf } from '../errors.ts';
 import { MADE_TAG } from '../marks.ts';
-import { diskLabel, type DiskKey, type Run } from '../plan.ts';
+import { diskLabel, type DiskKey } from '../layout.ts';
+import type { Run } from '../run.ts';
 import { formatResourceId, requireResourceId } from '../resource-id.ts';
 import type { CloneFacts } from './clone-facts.ts';
 import {

@@ -2,7 +2,7 @@ import type { Azure } from '../azure/session.ts';
 import type { Subnet } from '../azure/network.ts';
 import type { Lookup, Permission, Snapshot } from '../facts.ts';
 import { gatherById, type Look } from '../look.ts';
-import type { Run } from '../plan.ts';
+import type { Run } from '../run.ts';
 import { requireResourceId } from '../resource-id.ts';
 import type { CloneFacts, Usage, VmSize } from './clone-facts.ts';
 import { planClone, resourceIds, type ClonePlan, type CloneWishes } from './clone-plan.ts';

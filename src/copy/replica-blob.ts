@@ -12,7 +12,8 @@ import {
   STATE_METADATA,
 } from '../marks.ts';
 import { runMark } from '../earlier.ts';
-import type { PlannedReplica, Run } from '../plan.ts';
+import type { PlannedReplica } from '../plan.ts';
+import type { Run } from '../run.ts';
 import type { Clock } from '../ports.ts';
 import { VHD_FOOTER_BYTES } from '../vhd.ts';
 import type { DiskSource } from './disk-source.ts';

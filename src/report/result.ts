@@ -3,7 +3,8 @@ import type { Finding } from '../checks/check.ts';
 import type { Outcome } from '../copy/outcome.ts';
 import type { Leak } from '../lease.ts';
 import type { Requirement } from '../permissions.ts';
-import type { DiskKey, Plan } from '../plan.ts';
+import type { DiskKey } from '../layout.ts';
+import type { Plan } from '../plan.ts';
 import type { Phase } from '../timeline.ts';
 
 /** All that a run has to report, as far as it came. */
