@@ -1,7 +1,7 @@
 import { ActionError, reasonOf } from '../errors.ts';
 import type { PowerState } from '../facts.ts';
 import { serialTail } from '../serial-tail.ts';
-import { runInGuest, RunCommandRefused, type GuestRig, type GuestVm } from './guest-command.ts';
+import { beginInGuest, runInGuest, type GuestRig, type GuestVm } from './guest-command.ts';
 import { refusedGuest, type StartedOrder } from './guest-order.ts';
 import {
   linuxReportScript,
@@ -41,7 +41,7 @@ export async function deprovisionLinux(
     notAfter: new Date(notAfter),
   });
   order.started();
-  const report = readLinuxReport(await begin(vm, script, notAfter, rig), marker);
+  const report = readLinuxReport(await beginInGuest(vm, script, notAfter, rig), marker);
   tell(vm, report, rig);
   if (report.end?.kind === 'refused') {
     throw refusedGuest(vm, `VM "${vm.name}" cannot be deprovisioned: ${report.end.detail}.`);
@@ -50,18 +50,6 @@ export async function deprovisionLinux(
     log.warn(`VM "${vm.name}" did not tell whether its deprovisioning has started: watching it.`);
   }
   await new LinuxWatch(vm, marker, order.timeoutSeconds, rig).untilOff();
-}
-
-/** A command that did not end may have begun its work all the same, so that the guest is watched then. */
-async function begin(vm: GuestVm, script: string, until: number, rig: GuestRig): Promise<string> {
-  try {
-    return await runInGuest(vm, script, until, rig);
-  } catch (error) {
-    rig.signal.throwIfAborted();
-    if (error instanceof RunCommandRefused) throw error;
-    rig.log.warn(reasonOf(error));
-    return '';
-  }
 }
 
 /** What was found in the guest, for the log; what the user should know of the image as warnings. */

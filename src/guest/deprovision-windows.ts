@@ -1,6 +1,6 @@
 import { ActionError, reasonOf } from '../errors.ts';
 import { serialTail } from '../serial-tail.ts';
-import { runInGuest, RunCommandRefused, type GuestRig, type GuestVm } from './guest-command.ts';
+import { beginInGuest, runInGuest, type GuestRig, type GuestVm } from './guest-command.ts';
 import { refusedGuest, type StartedOrder } from './guest-order.ts';
 import { inspectScript, stateScript, sysprepScript } from './windows.ts';
 import {
@@ -35,7 +35,7 @@ export async function deprovisionWindows(
   if (sysprepPhase(facts) === 'generalized') return;
   order.started();
   const marker = rig.newMarker();
-  const answer = await begin(vm, sysprepScript(marker), rig);
+  const answer = await beginInGuest(vm, sysprepScript(marker), busyUntil(rig), rig);
   const start = readSysprepStart(answer, marker);
   const startedAtMs = rig.clock.now();
   const verdict = start === undefined ? 'running' : judgeSysprepStart(start, vm.name);
@@ -56,18 +56,6 @@ export async function deprovisionWindows(
     last = judgeSysprep(sightings, watch);
   }
   if (last !== 'generalized') fail(vm, last, rig);
-}
-
-/** A command that did not end may have started Sysprep all the same, so that the guest is watched then. */
-async function begin(vm: GuestVm, script: string, rig: GuestRig): Promise<string> {
-  try {
-    return await runInGuest(vm, script, busyUntil(rig), rig);
-  } catch (error) {
-    rig.signal.throwIfAborted();
-    if (error instanceof RunCommandRefused) throw error;
-    rig.log.warn(reasonOf(error));
-    return '';
-  }
 }
 
 function busyUntil({ clock }: GuestRig): number {

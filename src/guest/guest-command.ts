@@ -1,6 +1,6 @@
 import type { GuestCommands } from '../azure/guest-commands.ts';
 import type { Compute } from '../azure/compute.ts';
-import { ActionError, azureFailure, explain } from '../errors.ts';
+import { ActionError, azureFailure, explain, reasonOf } from '../errors.ts';
 import type { VirtualMachine } from '../facts.ts';
 import type { Clock, Log } from '../ports.ts';
 
@@ -52,6 +52,26 @@ export async function runInGuest(
       if (!isTold) log.info(`VM "${vm.name}" runs another command: waiting for its end.`);
       await clock.sleep(BUSY_PAUSE_MS, signal);
     }
+  }
+}
+
+/**
+ * Runs a script that begins what goes on by itself. One that did not end may have begun it all the same: the log tells,
+ * and the answer is empty, so that the guest is watched then.
+ */
+export async function beginInGuest(
+  vm: GuestVm,
+  text: string,
+  deadline: number,
+  rig: GuestRig,
+): Promise<string> {
+  try {
+    return await runInGuest(vm, text, deadline, rig);
+  } catch (error) {
+    rig.signal.throwIfAborted();
+    if (error instanceof RunCommandRefused) throw error;
+    rig.log.warn(reasonOf(error));
+    return '';
   }
 }
 
