@@ -33,7 +33,10 @@ await update('docs/permissions.md', {
   'copy role': copyRoleJson(),
   'copy rights': table(
     ['Right', 'Why'],
-    cloneRights.filter(({ at }) => at !== 'subnet').map(({ name, why }) => [`\`${name}\``, why]),
+    // The group's row tells of the other places where a right is checked too.
+    cloneRights
+      .filter(({ at }) => at !== 'subnet' && at !== 'source-disk')
+      .map(({ name, why }) => [`\`${name}\``, why]),
   ),
 });
 

@@ -5,7 +5,6 @@ import { openAzure, type Azure } from './azure/session.ts';
 import { capture, type Capture } from './capture.ts';
 import { check, type Finding } from './checks/check.ts';
 import { busyMs, systemClock } from './clock.ts';
-import type { SourceParts } from './delete-source.ts';
 import { ActionError, describe, redact } from './errors.ts';
 import { readInputs, type Inputs } from './inputs.ts';
 import { startJournal, type Journal } from './journal.ts';
@@ -16,7 +15,7 @@ import type { Run } from './run.ts';
 import { renderPlan } from './report/plan.ts';
 import { writeReport } from './report/write.ts';
 import { createRelease } from './release.ts';
-import { foundBlobs, foundContainers, takeSurvey, type Survey } from './survey.ts';
+import { foundBlobs, foundContainers, foundExtras, takeSurvey, type Survey } from './survey.ts';
 import { Timeline } from './timeline.ts';
 import { mintAssertion, newMarker, readRun, runDirectory, workflowLog as log } from './workflow.ts';
 
@@ -45,7 +44,7 @@ export async function runMain(signal: AbortSignal): Promise<void> {
     refuse(progress.findings);
     const plan = planFrom(inputs, survey, run);
     progress.plan = plan;
-    progress.permissions = requiredPermissions(inputs, plan.vm, survey.layout, partsOf(survey));
+    progress.permissions = requiredPermissions(inputs, plan.vm, survey.layout, foundExtras(survey));
     for (const line of renderPlan(plan)) log.info(line);
     if (inputs.planOnly) log.info('This is the plan only; nothing was changed.');
     else await execute(plan, azure, journal, progress, { timeline, signal });
@@ -113,10 +112,6 @@ function refuse(findings: readonly Finding[]): void {
   throw new ActionError('refused', `${head}${refusals.join(' ')} Nothing was changed.`);
 }
 
-function partsOf({ sourceParts }: Survey): SourceParts | undefined {
-  return sourceParts?.kind === 'found' ? sourceParts.value : undefined;
-}
-
 /** The plan of a survey without refusals, whose VM is found therefore. */
 function planFrom(inputs: Inputs, survey: Survey, run: Run): Plan {
   if (survey.vm.kind !== 'found') throw new ActionError('bug', 'The plan needs a VM.');
@@ -124,8 +119,7 @@ function planFrom(inputs: Inputs, survey: Survey, run: Run): Plan {
     blobs: foundBlobs(survey.blobs),
     containers: foundContainers(survey.containers),
     snapshots: survey.kept?.kind === 'found' ? survey.kept.value : [],
-    clone: survey.clone?.plan,
-    sourceParts: partsOf(survey),
+    ...foundExtras(survey),
   };
   return makePlan(inputs, survey.vm.value, survey.layout, present, run);
 }

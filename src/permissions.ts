@@ -1,8 +1,9 @@
-import { deletionRequirements, planDeletion, type SourceParts } from './delete-source.ts';
+import { cloneRequirements } from './clone/clone-rights.ts';
+import { deletionRequirements, planDeletion } from './delete-source.ts';
 import type { Permission, VirtualMachine } from './facts.ts';
 import type { Inputs } from './inputs.ts';
 import type { Layout } from './layout.ts';
-import { planPower } from './plan.ts';
+import { planPower, type Extras } from './plan.ts';
 import { requireResourceId, resourceGroupId } from './resource-id.ts';
 import { rights, type Right } from './rights.ts';
 
@@ -21,14 +22,14 @@ export function requiredPermissions(
   inputs: Inputs,
   source: VirtualMachine,
   layout: Layout,
-  parts?: SourceParts,
+  { clone, sourceParts }: Extras = {},
 ): readonly Requirement[] {
   const power = planPower(inputs, source);
   const groups = layout.disks.map(({ snapshotId }) =>
     resourceGroupId(requireResourceId(snapshotId)),
   );
   const scopes: Readonly<Record<Right['at'], readonly string[]>> = {
-    // What a copy takes has a table of its own.
+    // A copy is what these are done with, and has a table of its own.
     vm: inputs.source === 'copy' ? [] : [source.id],
     disk: inputs.source === 'copy' ? [] : layout.disks.map(({ diskId }) => diskId),
     'snapshot-group': unique(groups),
@@ -36,11 +37,15 @@ export function requiredPermissions(
     survey: [],
   };
   const captured = new Set(layout.disks.map(({ key }) => key));
-  const deletion = parts && deletionRequirements(planDeletion(parts, captured));
   const own = rights
     .filter(({ step }) => step === undefined || power[step])
     .flatMap(({ at, kind, name }) => scopes[at].map((scope) => ({ scope, kind, name })));
-  return [...own, ...(deletion ?? [])];
+  const all = [
+    ...own,
+    ...(clone ? cloneRequirements(clone) : []),
+    ...(sourceParts ? deletionRequirements(planDeletion(sourceParts, captured)) : []),
+  ];
+  return [...new Map(all.map((one) => [`${one.scope} ${one.kind} ${one.name}`, one])).values()];
 }
 
 /** The containers that are written to, as resource IDs. */

@@ -135,16 +135,20 @@ export function planPower(inputs: Inputs, vm: VirtualMachine): PowerPlan {
   };
 }
 
-/** What is there already: blobs by URL, and containers by the IDs of their accounts. */
-export interface Present {
-  readonly blobs: ReadonlyMap<string, BlobState>;
-  readonly containers: ReadonlySet<string>;
-  /** Snapshots that an earlier attempt may have kept. */
-  readonly snapshots: readonly ListedSnapshot[];
+/** What some runs do beyond the capture. */
+export interface Extras {
   /** How the VM is copied, with `source: copy`. */
   readonly clone?: ClonePlan | undefined;
   /** What belongs to the VM, with `delete-source: vm`. */
   readonly sourceParts?: SourceParts | undefined;
+}
+
+/** What is there already: blobs by URL, and containers by the IDs of their accounts. */
+export interface Present extends Extras {
+  readonly blobs: ReadonlyMap<string, BlobState>;
+  readonly containers: ReadonlySet<string>;
+  /** Snapshots that an earlier attempt may have kept. */
+  readonly snapshots: readonly ListedSnapshot[];
 }
 
 /** The plan of a run that passed its checks. */

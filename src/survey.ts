@@ -18,6 +18,7 @@ import type {
 import type { Inputs } from './inputs.ts';
 import { createLook, gather, gatherById, type Look } from './look.ts';
 import { requiredPermissions } from './permissions.ts';
+import type { Extras } from './plan.ts';
 import { DAY_SECONDS } from './expected-work.ts';
 import { chooseDataDisks, layOut, type DiskKey, type Layout } from './layout.ts';
 import { runTags, type Run } from './run.ts';
@@ -70,7 +71,7 @@ export async function takeSurvey(
   const readLocks = (scope: string): Promise<Lookup<readonly Lock[]>> =>
     look(azure.locks(scope, signal));
   const vmId = formatResourceId({ ...inputs.vm, type: 'Microsoft.Compute/virtualMachines' });
-  const [{ vm, disks }, accounts, snapshotGroup, batchAccount, locks, sourceParts] =
+  const [{ vm, disks }, accounts, snapshotGroup, batchAccount, locks, sourceParts, clone] =
     await Promise.all([
       surveySource(vmId, inputs, azure, look, signal),
       surveyAccounts(inputs, azure, look, signal),
@@ -78,14 +79,15 @@ export async function takeSurvey(
       surveyBatchAccount(inputs, azure, look, signal),
       gatherById(lockScopes(vmId, inputs), readLocks),
       inputs.deleteSource === 'vm' ? look(lookAtSource(vmId, { azure, signal })) : undefined,
+      inputs.source === 'copy' ? surveyCopy(vmId, inputs, azure, look, run, signal) : undefined,
     ]);
   const used = foundAccounts(accounts);
   const layout =
     vm.kind === 'found' ? layOut(inputs, vm.value, foundDisks(disks), used, run) : { disks: [] };
-  const parts = sourceParts?.kind === 'found' ? sourceParts.value : undefined;
-  const needed = vm.kind === 'found' ? requiredPermissions(inputs, vm.value, layout, parts) : [];
+  const extras = foundExtras({ clone, sourceParts });
+  const needed = vm.kind === 'found' ? requiredPermissions(inputs, vm.value, layout, extras) : [];
   const scopes = new Set(needed.map(({ scope }) => scope));
-  const [destinations, snapshots, kept, permissions, diskLocks, clone] = await Promise.all([
+  const [destinations, snapshots, kept, permissions, diskLocks] = await Promise.all([
     surveyDestinations(inputs, azure, look, { layout, accounts: used, signal }),
     gatherById(
       layout.disks.map(({ snapshotId }) => snapshotId),
@@ -97,7 +99,6 @@ export async function takeSurvey(
       layout.disks.map(({ diskId }) => diskId),
       readLocks,
     ),
-    inputs.source === 'copy' ? surveyCopy(vmId, inputs, azure, look, run, signal) : undefined,
   ]);
   return {
     ...{ run, vm, disks, accounts, snapshotGroup, layout, snapshots, kept, permissions },
@@ -132,6 +133,20 @@ export function foundBlobs(blobs: Survey['blobs']): ReadonlyMap<string, BlobStat
   return new Map(
     [...blobs].flatMap(([url, blob]) => (blob.kind === 'found' ? [[url, blob.value]] : [])),
   );
+}
+
+/** What the run does beyond the capture, as far as it could be looked at. */
+export function foundExtras({
+  clone,
+  sourceParts,
+}: {
+  readonly clone?: Survey['clone'] | undefined;
+  readonly sourceParts?: Survey['sourceParts'] | undefined;
+}): Extras {
+  return {
+    clone: clone?.plan,
+    sourceParts: sourceParts?.kind === 'found' ? sourceParts.value : undefined,
+  };
 }
 
 async function surveySource(

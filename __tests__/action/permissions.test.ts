@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { cloneRights } from '../../src/clone/clone-rights.ts';
 import { rights } from '../../src/rights.ts';
 import { changesIn, expectNothingLeft, runAction } from '../support/action.ts';
 import { linuxStarts, linuxSucceeds } from '../support/guest-acts.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
-import { buildScenario } from '../support/scenario.ts';
+import { buildScenario, SUBSCRIPTION } from '../support/scenario.ts';
 
 /** The custom role as the docs give it. */
 interface CustomRole {
@@ -14,10 +15,14 @@ interface CustomRole {
 
 let azure: LocalAzure;
 let role: CustomRole;
+let copyRole: CustomRole;
 
 beforeAll(async () => {
   const page = await readFile(new URL('../../docs/permissions.md', import.meta.url), 'utf8');
-  role = JSON.parse(/```json\n([^]*?)```/.exec(page)?.[1] ?? '') as CustomRole;
+  const blocks = [...page.matchAll(/```json\n([^]*?)```/g)].map(([, json = '']) => json);
+  const [first = '', second = ''] = blocks;
+  role = JSON.parse(first) as CustomRole;
+  copyRole = JSON.parse(second) as CustomRole;
   azure = await startLocalAzure(buildScenario());
 });
 
@@ -78,4 +83,56 @@ test('without the right to read the blob service the run goes on without a word'
   const run = await runAction(azure, { 'data-disks': 'none', 'storage-accounts': 'imageswe1' });
   expect(run.main.exitCode).toBe(0);
   expect(run.main.log.replace(/##\[warning\].*extensions.*/g, '')).not.toContain('##[warning]');
+});
+
+describe('a copy', () => {
+  const copy = { generalize: '', source: 'copy', 'snapshot-resource-group': 'snapshots' };
+  const group = `/subscriptions/${SUBSCRIPTION}/resourceGroups/snapshots`;
+
+  /** The two documented roles; on the temporary group without some rights. */
+  async function resetCopyWith(isLeft: (name: string) => boolean): Promise<void> {
+    const actions = [...role.Actions, ...copyRole.Actions];
+    const roleAssignments = [
+      { role: { actions: actions.filter(isLeft), dataActions: role.DataActions } },
+      { role: { actions }, scope: group.replace('snapshots', 'images') },
+    ];
+    const vm = { guest: { acts: [linuxStarts(linuxSucceeds)] } };
+    await azure.reset(buildScenario({ vm, roleAssignments }));
+  }
+
+  /** Runs it, and gives what it says of the temporary group. */
+  async function runRefused(): Promise<string> {
+    const run = await runAction(azure, copy);
+    expect(run.main.exitCode).toBe(1);
+    const error = run.main.log.split('\n').find((line) => line.startsWith('##[error]')) ?? '';
+    expect(error).toContain('Nothing was changed.');
+    expect(await changesIn(azure)).toEqual([]);
+    const told = error.split('The identity ').filter((part) => part.includes(` on "${group}"`));
+    expect(told).toHaveLength(1);
+    return told.join('');
+  }
+
+  test('needs no more than the two documented roles', async () => {
+    await resetCopyWith(() => true);
+    const run = await runAction(azure, copy);
+    expect(run.main.log).not.toMatch(/##\[(error|warning)\].*permission/);
+    expect(run.main.exitCode).toBe(0);
+    await expectNothingLeft(azure);
+  });
+
+  test('that lacks rights is refused before anything is changed, and all are named together', async () => {
+    const checked = [
+      ...rights.filter(({ at }) => at === 'snapshot-group'),
+      ...cloneRights.filter(({ at }) => at === 'group' || at === 'own-network'),
+    ].filter(({ name }) => !name.endsWith('/read'));
+    await resetCopyWith((name) => !checked.some((right) => right.name === name));
+    const told = await runRefused();
+    for (const { name } of checked) expect(told).toContain(name);
+  });
+
+  test("that may not take snapshots of the copy's own disks is refused", async () => {
+    const name = 'Microsoft.Compute/disks/beginGetAccess/action';
+    await resetCopyWith((other) => other !== name);
+    expect(await runRefused()).toContain(name);
+  });
 });

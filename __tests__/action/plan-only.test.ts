@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { cloneRights } from '../../src/clone/clone-rights.ts';
 import { changesIn, expectNoSecrets, runAction } from '../support/action.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import { buildScenario } from '../support/scenario.ts';
@@ -40,6 +41,20 @@ test('plan-only shows every name and right, and changes nothing', async () => {
   expect(run.main.outputs['vhd-uris']).toBe('[]');
   expect(run.post.log).toBe('Nothing is left to close.');
   expectNoSecrets(run);
+});
+
+test('plan-only of a copy tells the rights to make it', async () => {
+  await azure.reset(buildScenario());
+  const run = await runAction(azure, { 'plan-only': 'true', generalize: '', source: 'copy' });
+  expect(run.main.exitCode).toBe(0);
+  const inGroup = (run.manifest?.plan?.permissions ?? [])
+    .filter(({ scope }) => scope.endsWith('/resourceGroups/images'))
+    .map(({ name }) => name);
+  expect(inGroup).toEqual([...new Set(inGroup)]);
+  for (const { name } of cloneRights.filter(({ at }) => at === 'group' || at === 'own-network')) {
+    expect(inGroup).toContain(name);
+    expect(run.main.summary).toContain(name);
+  }
 });
 
 test('plan-only fails where the run would be refused', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from '@jest/globals';
 import { runStep, type Step, type StepResult } from '../../local-runner/run-action.ts';
+import type { Requirement } from '../../src/permissions.ts';
 import type { LocalAzure } from './local-azure.ts';
 import { CLIENT, CLIENT_SECRET, SUBSCRIPTION, TENANT } from './scenario.ts';
 
@@ -37,6 +38,7 @@ export interface ActionRun extends StepResult {
 export interface Manifest {
   readonly succeeded: boolean;
   readonly failure?: string;
+  readonly plan?: { readonly permissions: readonly Requirement[] };
   readonly disks: readonly {
     readonly kind: 'os' | 'data';
     readonly lun?: number;

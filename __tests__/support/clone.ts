@@ -5,7 +5,6 @@ import {
   type ClonePlan,
   type CloneWishes,
 } from '../../src/clone/clone-plan.ts';
-import { cloneRequirements } from '../../src/clone/clone-rights.ts';
 import type { CloneSurvey } from '../../src/clone/clone-survey.ts';
 import { group, runOf, vmOf } from './facts.ts';
 
@@ -77,7 +76,6 @@ export function cloneSurveyOf(
 ): CloneSurvey {
   const plan = clonePlanOf(facts, wishes);
   const found = <T>(value: T): { kind: 'found'; value: T } => ({ kind: 'found', value });
-  const everything = { actions: ['*'], notActions: [], dataActions: [], notDataActions: [] };
   const ids = [...resourceIds(plan), ...plan.disks.map(({ snapshot }) => snapshot.id)];
   return {
     facts: found(facts),
@@ -90,7 +88,6 @@ export function cloneSurveyOf(
     ]),
     subnet: undefined,
     names: new Map(ids.map((id) => [id, { kind: 'missing' as const }])),
-    permissions: new Map(cloneRequirements(plan).map(({ scope }) => [scope, found([everything])])),
     ...overrides,
   };
 }

@@ -15,7 +15,7 @@ import { layOut, type DiskKey, type Layout } from '../../src/layout.ts';
 import { makePlan, type Plan, type PlannedReplica } from '../../src/plan.ts';
 import type { Run } from '../../src/run.ts';
 import type { Result } from '../../src/report/result.ts';
-import type { Survey } from '../../src/survey.ts';
+import { foundExtras, type Survey } from '../../src/survey.ts';
 import { GIBIBYTE } from '../../src/units.ts';
 
 /** The subscription of everything here. */
@@ -240,7 +240,8 @@ export function surveyOf(world: World, overrides: Partial<Survey> = {}): Survey 
   const { inputs, vm, disks, accounts, existing } = world;
   const layout = layoutOf(world);
   const found = <T>(value: T): { kind: 'found'; value: T } => ({ kind: 'found', value });
-  const scopes = requiredPermissions(inputs, vm, layout).map(({ scope }) => scope);
+  const needed = requiredPermissions(inputs, vm, layout, foundExtras(overrides));
+  const scopes = needed.map(({ scope }) => scope);
   return {
     run: world.run,
     kept: world.kept && found(world.kept),

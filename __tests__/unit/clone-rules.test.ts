@@ -4,7 +4,7 @@ import type { CloneSurvey } from '../../src/clone/clone-survey.ts';
 import type { SourceParts } from '../../src/delete-source.ts';
 import type { Survey } from '../../src/survey.ts';
 import { cloneDiskOf, cloneFactsOf, cloneSurveyOf, wishesOf } from '../support/clone.ts';
-import { group, subscriptionId, surveyOf, vmOf, worldOf } from '../support/facts.ts';
+import { group, inputsOf, subscriptionId, surveyOf, vmOf, worldOf } from '../support/facts.ts';
 
 const failed = { kind: 'failed', code: 'AuthorizationFailed', message: 'Not allowed.' } as const;
 const missing = { kind: 'missing' } as const;
@@ -31,7 +31,6 @@ const restricted = (reason: string, zones: readonly string[]): Partial<CloneSurv
 
 const some = cloneSurveyOf();
 const [someName = ''] = some.names.keys();
-const groupOnly = { actions: ['*/read'], notActions: [], dataActions: [], notDataActions: [] };
 
 describe('a copy', () => {
   test.each<[string, CloneSurvey | undefined]>([
@@ -160,18 +159,24 @@ describe('a copy', () => {
       'copy-names',
       /cannot be read: AuthorizationFailed: Not allowed\./,
     ],
-    [
-      'without the rights to make it',
-      { ...some, permissions: new Map([[group, found([groupOnly])]]) },
-      'copy-permissions',
-      /lacks Microsoft\.Compute\/snapshots\/write, .* on "\/subscriptions/,
-    ],
   ])('%s is told', (_name, clone, rule, message) => {
     const findings = findingsOf({ clone });
     expect(findings.map((finding) => finding.rule)).toEqual([rule]);
     expect(findings[0]?.message).toMatch(message);
     expect(findings[0]?.level).toBe(rule === 'copy-quota-unknown' ? 'warning' : 'refusal');
   });
+});
+
+test('the rights to make a copy are told with all others that the run lacks there', () => {
+  const reader = { actions: ['*/read'], notActions: [], dataActions: [], notDataActions: [] };
+  const world = worldOf({ inputs: inputsOf({ source: 'copy' }) });
+  const permissions = new Map([[group, found([reader])]]);
+  const findings = check(world.inputs, surveyOf(world, { clone: some, permissions }));
+  expect(findings.map(({ rule }) => rule)).toEqual(['permissions']);
+  expect(findings[0]?.message).toMatch(
+    /lacks (?=.*snapshots\/endGetAccess\/action).*virtualMachines\/write.* on "\/subscriptions/,
+  );
+  expect(findings[0]?.message.split('Microsoft.Compute/snapshots/write')).toHaveLength(2);
 });
 
 describe('deleting the source', () => {

@@ -1,9 +1,7 @@
 import { listOf } from '../errors.ts';
 import type { CloneDisk, CloneFacts, Usage, VmSize } from '../clone/clone-facts.ts';
-import { cloneRequirements } from '../clone/clone-rights.ts';
 import type { CloneSurvey } from '../clone/clone-survey.ts';
 import type { Lookup } from '../facts.ts';
-import { isGranted } from '../permissions.ts';
 import { requireResourceId } from '../resource-id.ts';
 import { notFound, reasonOf } from './lookups.ts';
 import type { Facts, Rule } from './rule.ts';
@@ -106,12 +104,6 @@ export const cloneRules: readonly Rule[] = [
       }),
     ),
   },
-  {
-    id: 'copy-permissions',
-    level: 'refusal',
-    source: 'https://learn.microsoft.com/azure/role-based-access-control/custom-roles',
-    look: onFacts((_facts, survey) => lookAtPermissions(survey)),
-  },
 ];
 
 /** A rule on a VM that is copied, and could be read. */
@@ -198,19 +190,4 @@ function lookAtSubnet(
     : [
         `Subnet "${asked}" is in another subscription than VM "${name}": a network interface and its subnet are in the same one. Correct "copy-subnet".`,
       ];
-}
-
-function lookAtPermissions({ plan, permissions }: CloneSurvey): readonly string[] {
-  if (plan === undefined) return [];
-  const missing = new Map<string, string[]>();
-  for (const requirement of cloneRequirements(plan)) {
-    const granted = permissions.get(requirement.scope);
-    if (granted?.kind !== 'found') continue;
-    if (isGranted(requirement, granted.value) !== false) continue;
-    missing.set(requirement.scope, [...(missing.get(requirement.scope) ?? []), requirement.name]);
-  }
-  return [...missing].map(
-    ([scope, names]) =>
-      `The identity lacks ${listOf(names)} on "${scope}", which a copy needs. Grant it a role that has them (docs/permissions.md).`,
-  );
 }

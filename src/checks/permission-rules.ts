@@ -1,5 +1,5 @@
 import { isComplete } from '../plan.ts';
-import { foundBlobs, foundContainers } from '../survey.ts';
+import { foundBlobs, foundContainers, foundExtras } from '../survey.ts';
 import { listOf } from '../errors.ts';
 import { isGranted, requiredPermissions, type Requirement } from '../permissions.ts';
 import type { Facts, Rule } from './rule.ts';
@@ -29,9 +29,7 @@ export const permissionRules: readonly Rule[] = [
 function lookAtPermissions({ survey, inputs, vm, layout }: Facts): readonly string[] {
   if (vm === undefined || isComplete(inputs, layout, foundBlobs(survey.blobs))) return [];
   const missing = new Map<string, Requirement[]>();
-  const { sourceParts } = survey;
-  const parts = sourceParts?.kind === 'found' ? sourceParts.value : undefined;
-  for (const requirement of requiredPermissions(inputs, vm, layout, parts)) {
+  for (const requirement of requiredPermissions(inputs, vm, layout, foundExtras(survey))) {
     if (isNotNeeded(requirement, survey)) continue;
     const permissions = survey.permissions.get(requirement.scope);
     if (permissions?.kind !== 'found') continue;

@@ -50,6 +50,11 @@ export const cloneRights: readonly CloneRight[] = [
     name: `${disks}/beginGetAccess/action`,
     why: "Taking snapshots of the VM's disks.",
   },
+  {
+    ...inGroup,
+    name: `${disks}/beginGetAccess/action`,
+    why: "Taking snapshots of the VM's disks, and of the copy's.",
+  },
   { ...inGroup, name: `${snapshots}/write`, why: "Taking snapshots of the VM's disks." },
   { ...inGroup, name: `${snapshots}/delete`, why: 'Deleting them afterwards.' },
   {

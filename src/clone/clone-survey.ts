@@ -1,12 +1,11 @@
 import type { Azure } from '../azure/session.ts';
 import type { Subnet } from '../azure/network.ts';
-import type { Lookup, Permission, Snapshot } from '../facts.ts';
+import type { Lookup, Snapshot } from '../facts.ts';
 import { gatherById, type Look } from '../look.ts';
 import type { Run } from '../run.ts';
 import { requireResourceId } from '../resource-id.ts';
 import type { CloneFacts, Usage, VmSize } from './clone-facts.ts';
 import { planClone, resourceIds, type ClonePlan, type CloneWishes } from './clone-plan.ts';
-import { cloneRequirements } from './clone-rights.ts';
 
 /** What was looked at before a VM is copied. */
 export interface CloneSurvey {
@@ -19,8 +18,6 @@ export interface CloneSurvey {
   readonly subnet: Lookup<Subnet> | undefined;
   /** By ID: names that ought to be free. */
   readonly names: ReadonlyMap<string, Lookup<unknown>>;
-  /** By scope. */
-  readonly permissions: ReadonlyMap<string, Lookup<readonly Permission[]>>;
 }
 
 /** What a copy is asked for with. */
@@ -35,7 +32,7 @@ export interface CloneOrder {
 /** Reads what copying a VM takes, in parallel where it can, and plans the copy. Changes nothing. */
 export async function surveyClone(
   { vmId, wishes, tags, run }: CloneOrder,
-  azure: Pick<Azure, 'cloneCompute' | 'network' | 'temporaryResources' | 'compute' | 'permissions'>,
+  azure: Pick<Azure, 'cloneCompute' | 'network' | 'temporaryResources' | 'compute'>,
   look: Look,
   signal: AbortSignal,
 ): Promise<CloneSurvey> {
@@ -46,7 +43,7 @@ export async function surveyClone(
   ]);
   if (facts.kind !== 'found') {
     const nothing = { plan: undefined, size: undefined, usages: undefined };
-    return { ...nothing, facts, subnet, names: new Map(), permissions: new Map() };
+    return { ...nothing, facts, subnet, names: new Map() };
   }
   const plan = planClone(facts.value, wishes, tags, run);
   const { subscriptionId } = requireResourceId(vmId);
@@ -55,14 +52,12 @@ export async function surveyClone(
   const snapshotOf = (id: string): Promise<Snapshot | undefined> =>
     azure.compute.getSnapshot(id, signal);
   const snapshotIds = plan.disks.map(({ snapshot }) => snapshot.id);
-  const scopes = new Set(cloneRequirements(plan).map(({ scope }) => scope));
-  const [size, usages, resources, snapshots, permissions] = await Promise.all([
+  const [size, usages, resources, snapshots] = await Promise.all([
     look(azure.cloneCompute.getSize(subscriptionId, location, sizeName, signal)),
     look(azure.cloneCompute.listUsages(subscriptionId, location, signal)),
     gatherById(resourceIds(plan), (id) => look(nameOf(id))),
     gatherById(snapshotIds, (id) => look<unknown>(snapshotOf(id))),
-    gatherById(scopes, (scope) => look(azure.permissions(scope, signal))),
   ]);
   const names = new Map([...resources, ...snapshots]);
-  return { facts, plan, size, usages, subnet, names, permissions };
+  return { facts, plan, size, usages, subnet, names };
 }
