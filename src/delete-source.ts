@@ -4,8 +4,8 @@ import type { TemporaryResources } from './azure/temporary-resources.ts';
 import { untilFree } from './busy.ts';
 import type { CloneFacts } from './clone/clone-facts.ts';
 import { ActionError, explain, listOf, reasonOf } from './errors.ts';
-import type { Requirement } from './permissions.ts';
 import type { DiskKey } from './layout.ts';
+import type { Requirement } from './permissions.ts';
 import type { Clock, Log } from './ports.ts';
 import { requireResourceId, sameResource } from './resource-id.ts';
 

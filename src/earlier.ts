@@ -1,4 +1,5 @@
 import type { BlobState, ListedSnapshot, VirtualMachine } from './facts.ts';
+import type { DiskKey, DiskLayout, Layout } from './layout.ts';
 import {
   GENERALIZED_TAG,
   KEPT_TAG,
@@ -8,9 +9,8 @@ import {
   SNAPSHOT_METADATA,
   STATE_METADATA,
 } from './marks.ts';
-import type { DiskKey, DiskLayout, Layout } from './layout.ts';
-import type { Run } from './run.ts';
 import { requireResourceId } from './resource-id.ts';
+import type { Run } from './run.ts';
 
 /** A snapshot that an earlier attempt of this workflow run kept for the next one. */
 export interface KeptSnapshot {

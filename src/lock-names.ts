@@ -1,9 +1,9 @@
 import { fillBlobName } from './blob-name.ts';
 import { crc64, formatCrc64 } from './copy/crc64.ts';
 import type { Inputs } from './inputs.ts';
+import type { VirtualMachine } from './facts.ts';
 import type { Layout } from './layout.ts';
 import type { Run } from './run.ts';
-import type { VirtualMachine } from './facts.ts';
 
 /** What only one run at a time may work on, and the lock blob that says so. */
 export interface PlannedLock {

@@ -1,6 +1,7 @@
 import type { Azure } from './azure/session.ts';
 import { surveyClone, type CloneSurvey } from './clone/clone-survey.ts';
 import { lookAtSource, type SourceParts } from './delete-source.ts';
+import { DAY_SECONDS } from './expected-work.ts';
 import type {
   BatchAccount,
   BlobService,
@@ -16,13 +17,12 @@ import type {
   VirtualMachine,
 } from './facts.ts';
 import type { Inputs } from './inputs.ts';
+import { chooseDataDisks, layOut, type DiskKey, type Layout } from './layout.ts';
 import { createLook, gather, gatherById, type Look } from './look.ts';
 import { requiredPermissions } from './permissions.ts';
 import type { Extras } from './plan.ts';
-import { DAY_SECONDS } from './expected-work.ts';
-import { chooseDataDisks, layOut, type DiskKey, type Layout } from './layout.ts';
-import { runTags, type Run } from './run.ts';
 import { formatResourceId, isAtOrUnder, parseResourceId, resourceGroupId } from './resource-id.ts';
+import { runTags, type Run } from './run.ts';
 
 /** What was looked at before anything is touched. */
 export interface Survey {

@@ -6,8 +6,8 @@ import * as core from '@actions/core';
 import { context } from '@actions/github';
 import type { MintAssertion } from './azure/credential.ts';
 import { ActionError, explain, reasonOf } from './errors.ts';
-import type { Run } from './run.ts';
 import type { Log } from './ports.ts';
+import type { Run } from './run.ts';
 
 /** The log of the job. */
 export const workflowLog: Log = {

@@ -10,11 +10,11 @@ import type {
   VirtualMachine,
 } from '../../src/facts.ts';
 import type { Inputs } from '../../src/inputs.ts';
-import { requiredPermissions } from '../../src/permissions.ts';
 import { layOut, type DiskKey, type Layout } from '../../src/layout.ts';
+import { requiredPermissions } from '../../src/permissions.ts';
 import { makePlan, type Plan, type PlannedReplica } from '../../src/plan.ts';
-import type { Run } from '../../src/run.ts';
 import type { Result } from '../../src/report/result.ts';
+import type { Run } from '../../src/run.ts';
 import { foundExtras, type Survey } from '../../src/survey.ts';
 import { GIBIBYTE } from '../../src/units.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { renderSummary } from '../../src/report/summary.ts';
 import type { DiskKey } from '../../src/layout.ts';
+import { renderSummary } from '../../src/report/summary.ts';
 import type { Result } from '../../src/report/result.ts';
 import {
   diskOf,

@@ -1,7 +1,7 @@
 import { findEarlier, judgeBlob } from '../earlier.ts';
 import type { BlobState } from '../facts.ts';
-import { SNAPSHOT_METADATA, STATE_METADATA } from '../marks.ts';
 import type { DiskKey } from '../layout.ts';
+import { SNAPSHOT_METADATA, STATE_METADATA } from '../marks.ts';
 import { blobNameProblem } from '../blob-name.ts';
 import { requireResourceId } from '../resource-id.ts';
 import { VHD_FOOTER_BYTES } from '../vhd.ts';

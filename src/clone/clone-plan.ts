@@ -6,10 +6,10 @@ import type {
   VirtualNetworkRequest,
 } from '../azure/network.ts';
 import { listOf } from '../errors.ts';
-import { MADE_TAG } from '../marks.ts';
 import { diskLabel, type DiskKey } from '../layout.ts';
-import type { Run } from '../run.ts';
+import { MADE_TAG } from '../marks.ts';
 import { formatResourceId, requireResourceId } from '../resource-id.ts';
+import type { Run } from '../run.ts';
 import type { CloneFacts } from './clone-facts.ts';
 import {
   COPY_ADDRESS_PREFIX,

@@ -2,8 +2,8 @@ import type { Azure } from '../azure/session.ts';
 import type { Subnet } from '../azure/network.ts';
 import type { Lookup, Snapshot } from '../facts.ts';
 import { gatherById, type Look } from '../look.ts';
-import type { Run } from '../run.ts';
 import { requireResourceId } from '../resource-id.ts';
+import type { Run } from '../run.ts';
 import type { CloneFacts, Usage, VmSize } from './clone-facts.ts';
 import { planClone, resourceIds, type ClonePlan, type CloneWishes } from './clone-plan.ts';
 

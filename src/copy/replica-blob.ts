@@ -13,8 +13,8 @@ import {
 } from '../marks.ts';
 import { runMark } from '../earlier.ts';
 import type { PlannedReplica } from '../plan.ts';
-import type { Run } from '../run.ts';
 import type { Clock } from '../ports.ts';
+import type { Run } from '../run.ts';
 import { VHD_FOOTER_BYTES } from '../vhd.ts';
 import type { DiskSource } from './disk-source.ts';
 import type { Proof } from './outcome.ts';

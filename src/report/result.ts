@@ -1,9 +1,9 @@
 import type { Capture } from '../capture.ts';
 import type { Finding } from '../checks/check.ts';
 import type { Outcome } from '../copy/outcome.ts';
+import type { DiskKey } from '../layout.ts';
 import type { Leak } from '../lease.ts';
 import type { Requirement } from '../permissions.ts';
-import type { DiskKey } from '../layout.ts';
 import type { Plan } from '../plan.ts';
 import type { Phase } from '../timeline.ts';
 
