@@ -1,6 +1,5 @@
-import type { SnapshotRequest } from './azure/compute.ts';
 import type { Azure } from './azure/session.ts';
-import { isConflict, untilFree } from './busy.ts';
+import { untilFree } from './busy.ts';
 import { makeClone } from './clone/make-clone.ts';
 import { each, together } from './concurrency.ts';
 import { DiskExport, type ExportRig } from './copy/disk-export.ts';
@@ -9,7 +8,7 @@ import type { Outcome, Traffic } from './copy/outcome.ts';
 import { transfer } from './copy/transfer.ts';
 import { verifyReplica } from './copy/verify.ts';
 import { deleteSource } from './delete-source.ts';
-import { ActionError, explain, reasonOf } from './errors.ts';
+import { ActionError, explain } from './errors.ts';
 import type { Snapshot } from './facts.ts';
 import { deprovision } from './guest/deprovision.ts';
 import type { DiskKey } from './layout.ts';
@@ -19,6 +18,13 @@ import type { Plan, PlannedDisk } from './plan.ts';
 import type { Clock, Log } from './ports.ts';
 import { requireResourceId } from './resource-id.ts';
 import { RunLocks } from './run-locks.ts';
+import {
+  markSnapshots,
+  snapshotRequest,
+  tagsOf,
+  takeSnapshots,
+  type TakenSnapshot,
+} from './snapshots.ts';
 import { SourceVm } from './source-vm.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -130,33 +136,6 @@ async function closeSources(
   );
 }
 
-interface TakenSnapshot {
-  readonly disk: PlannedDisk;
-  readonly snapshot: Snapshot;
-  readonly lease: Lease;
-}
-
-/** Puts a further tag on the first snapshots of the disks. One that is not to be had any more is left as it is. */
-async function markSnapshots(
-  plan: Plan,
-  snapshots: readonly TakenSnapshot[],
-  mark: Readonly<Record<string, string>>,
-  { azure, leases, log, signal }: Rig,
-): Promise<void> {
-  await each(snapshots, signal, async ({ disk, lease }, linked) => {
-    if (!plan.keepSnapshots && !leases.holds(lease)) return;
-    try {
-      const tags = { ...tagsOf(plan, disk), ...mark };
-      await azure.compute.tagSnapshot(disk.snapshotId, tags, linked);
-    } catch (error) {
-      linked.throwIfAborted();
-      log.warn(
-        `Snapshot "${requireResourceId(disk.snapshotId).name}" could not be marked, so that a sweep may take it: ${reasonOf(error)}`,
-      );
-    }
-  });
-}
-
 /** Closing them is all that they are held for. */
 async function removeLeftovers(plan: Plan, { leases, log }: Rig): Promise<void> {
   if (plan.earlier !== undefined) log.info(plan.earlier);
@@ -215,59 +194,6 @@ async function removeExtension(
   } catch (error) {
     throw explain(`Could not remove extension "${name}"`, error);
   }
-}
-
-/** A 409 means that the disk is not free yet: then the snapshot waits for the deallocation. */
-async function takeSnapshots(
-  plan: Plan,
-  source: SourceVm,
-  { azure, leases, log, signal }: Rig,
-): Promise<readonly TakenSnapshot[]> {
-  return each(plan.disks, signal, async (disk, linked) => {
-    const name = requireResourceId(disk.snapshotId).name;
-    const lease: Lease = {
-      kind: 'snapshot',
-      id: disk.snapshotId,
-      key: plan.run.key,
-      ...(plan.keepPartial && { stays: true }),
-    };
-    const request = snapshotRequest(plan, disk, disk.snapshotId);
-    const create = (): Promise<Snapshot> => azure.compute.createSnapshot(request, linked);
-    try {
-      if (disk.kept !== undefined) {
-        const snapshot = await leases.hold(lease, () =>
-          azure.compute.tagSnapshot(request.id, request.tags, linked),
-        );
-        log.info(`Snapshot "${name}" of an earlier attempt is taken up.`);
-        return { disk, snapshot, lease };
-      }
-      const snapshot = await leases.hold(lease, () =>
-        create().catch(async (error: unknown) => {
-          if (!isConflict(error) || !plan.power.deallocate) throw error;
-          await source.deallocate();
-          return create();
-        }),
-      );
-      log.info(`Snapshot "${name}" of disk "${disk.diskName}" is taken.`);
-      return { disk, snapshot, lease };
-    } catch (error) {
-      throw explain(`Could not take snapshot "${name}" of disk "${disk.diskName}"`, error);
-    }
-  });
-}
-
-function snapshotRequest(plan: Plan, disk: PlannedDisk, id: string): SnapshotRequest {
-  return {
-    id,
-    diskId: disk.diskId,
-    location: disk.location,
-    sku: plan.snapshotSku,
-    tags: tagsOf(plan, disk),
-  };
-}
-
-function tagsOf(plan: Plan, disk: PlannedDisk): Readonly<Record<string, string>> {
-  return { ...plan.tags, 'vm-to-vhd-disk': disk.label };
 }
 
 async function copyDisks(
