@@ -4,7 +4,7 @@ import { copyByAzCopy, findAzCopy } from './azcopy.ts';
 import { computeClient, grantDisk } from './disk-access.ts';
 import { withLocalAzure } from './local-azure-run.ts';
 import type { Program } from './program.ts';
-import { choosePace, type Pace } from './scale.ts';
+import { choosePace } from './scale.ts';
 import { buildModel, buildScenario, diskName } from './scenario.ts';
 
 /** 3 GiB of data. */
@@ -17,7 +17,8 @@ const OPERATIONS_SECONDS = 0.7 + 0.2 + 0.2 + 0.2;
 const one = { replicas: 1, accounts: 1 };
 
 export interface OneDisk {
-  readonly pace: Pace;
+  /** Of each blob and export. */
+  readonly piecesPerSecond: number;
   readonly pieces: number;
   readonly limit: { readonly copySeconds: number; readonly seconds: number };
   readonly contestants: readonly Contestant[];
@@ -38,25 +39,28 @@ export async function measureOneDisk(
   carried: number,
   say: (line: string) => void,
 ): Promise<OneDisk> {
-  const pace = choosePace(NODES, carried);
-  const copySeconds = PIECES / pace.piecesPerSecond;
+  const piecesPerSecond = choosePace(NODES, carried);
+  const copySeconds = PIECES / piecesPerSecond;
   const contestants: Contestant[] = [];
   const add = (contestant: Contestant) => {
     contestants.push(contestant);
     say(`${contestant.name}: ${contestant.copySeconds?.toFixed(1) ?? 'failed, no'} s of copying`);
   };
-  add(await measureAction(pace));
+  add(await measureAction(piecesPerSecond));
   const [azcopy, az] = [await findAzCopy(), await findAz()];
   // These sleep for most of their time.
   const recipes: readonly Recipe[] =
-    az === undefined ? [] : await Promise.all([measureAz(az, pace, 1), measureAz(az, pace)]);
+    az === undefined
+      ? []
+      : await Promise.all([measureAz(az, piecesPerSecond, 1), measureAz(az, piecesPerSecond)]);
   recipes.forEach(add);
-  if (azcopy !== undefined) add(await measureAzCopy(azcopy, pace, recipes.at(0)?.prepareSeconds));
+  if (azcopy !== undefined)
+    add(await measureAzCopy(azcopy, piecesPerSecond, recipes.at(0)?.prepareSeconds));
   const limit = { copySeconds, seconds: copySeconds + OPERATIONS_SECONDS };
-  return { pace, pieces: PIECES, limit, contestants };
+  return { piecesPerSecond, pieces: PIECES, limit, contestants };
 }
 
-async function measureAction({ piecesPerSecond }: Pace): Promise<Contestant> {
+async function measureAction(piecesPerSecond: number): Promise<Contestant> {
   const scenario = buildScenario({ pieces: PIECES, model: buildModel(piecesPerSecond) });
   return await withLocalAzure(scenario, async (azure) => {
     const { seconds, copy } = await capture(azure, one);
@@ -67,7 +71,7 @@ async function measureAction({ piecesPerSecond }: Pace): Promise<Contestant> {
 /** AzCopy needs an export, which az makes. */
 async function measureAzCopy(
   azcopy: Program,
-  { piecesPerSecond }: Pace,
+  piecesPerSecond: number,
   prepareSeconds: number | undefined,
 ): Promise<Contestant> {
   const scenario = buildScenario({ pieces: PIECES, model: buildModel(piecesPerSecond) });
@@ -82,7 +86,7 @@ async function measureAzCopy(
 
 async function measureAz(
   az: Program,
-  { piecesPerSecond }: Pace,
+  piecesPerSecond: number,
   retryAfterSeconds?: number,
 ): Promise<Recipe> {
   const scenario = buildScenario({

@@ -29,7 +29,7 @@ Measured on the [local Azure](local-azure.md) with its model of Azure on, not on
 
 const scaling = `## How it is scaled
 
-Bytes, and bytes per second, are 64 times fewer than in Azure: a piece of 4 MiB is one of 64 KiB here, and a blob that carries 60 MiB/s, which is 15 pieces a second, carries 15 pieces a second here too. Times are not scaled: latency, operations, polls and the start-up of programs take as long as they take in the model or on this machine, for all contestants alike. Where the sum of all rates would be more than a quarter of what the local Azure was measured to carry just before, the rates of all blobs are lowered until it is not, which is said where it happens.
+Bytes, and bytes per second, are 64 times fewer than in Azure: a piece of 4 MiB is one of 64 KiB here, and a blob that carries 60 MiB/s, which is 15 pieces a second, carries 15 pieces a second here too. Times are not scaled: latency, operations, polls and the start-up of programs take as long as they take in the model or on this machine, for all contestants alike. Where the sum of the rates of all blobs and exports would be more than a quarter of what the local Azure was measured to carry just before, in pieces a second, they are all lowered until it is not, which is said where it happens.
 
 | The model               | Figure                                                                                        |
 | ----------------------- | --------------------------------------------------------------------------------------------- |
@@ -53,7 +53,7 @@ npm run bench -- replicas control-plane
 
 The first line installs the peers; what is not installed is left out. The last measures some parts anew and leaves the others as they are on this page. Nothing else should run on the machine.`;
 
-function renderOneDisk({ pace, pieces, limit, contestants }: OneDisk): string {
+function renderOneDisk({ piecesPerSecond, pieces, limit, contestants }: OneDisk): string {
   const rows = contestants.map(({ name, copySeconds, seconds }) => [
     name,
     copySeconds?.toFixed(1) ?? 'failed',
@@ -63,7 +63,7 @@ function renderOneDisk({ pace, pieces, limit, contestants }: OneDisk): string {
   ]);
   const head = ['', 'Copy, s', 'to the limit', 'In all, s', 'to the limit'];
   const limits = ['Limit of the model', limit.copySeconds.toFixed(1), '', limit.seconds.toFixed(1)];
-  return `A deallocated VM with one disk of ${pieces} pieces (${pieces / 256} GiB in Azure), to one VHD, with ${pace.piecesPerSecond} pieces a second for each blob.
+  return `A deallocated VM with one disk of ${pieces} pieces (${pieces / 256} GiB in Azure), to one VHD, with ${piecesPerSecond} pieces a second for each blob.
 
 ${renderTable(head, [[...limits, ''], ...rows])}
 
@@ -71,7 +71,7 @@ ${renderTable(head, [[...limits, ''], ...rows])}
 }
 
 function renderReplicas(measured: Replicas): string {
-  const { pace, peerPieces, runs, variants, peers, simulated } = measured;
+  const { peerPieces, runs, variants, peers, simulated } = measured;
   const head = [
     'Replicas',
     'Accounts',
@@ -85,13 +85,12 @@ function renderReplicas(measured: Replicas): string {
     '503',
     'In all, s',
   ];
-  const peerRows = peers.map(({ name, replicas, accounts, copies }) => [
+  const peerRows = peers.map(({ name, replicas, accounts, piecesPerSecond, copies }) => [
     name,
-    String(replicas),
-    String(accounts),
+    ...[replicas, accounts, piecesPerSecond].map(String),
     copies?.toFixed(2) ?? 'failed',
   ]);
-  return `A disk to several VHDs. All times of copying are in copies: 1 is what one blob takes to write all pieces at its rate. They end when the last VHD holds all its pieces; where some are copied inside their account, when the last one is proven and marked complete. Blobs and exports carry ${pace.piecesPerSecond} pieces a second each, so that twenty of them stay at ${pace.sum.toFixed(0)} pieces a second, of ${pace.carried.toFixed(0)} that were measured; with more of them each carries less. The bound is max(1, 2N/(N+M)) for N replicas from M exports.
+  return `A disk to several VHDs. All times of copying are in copies: 1 is what one blob takes to write all pieces at its rate. They end when the last VHD holds all its pieces; where some are copied inside their account, when the last one is proven and marked complete. With more blobs and exports each of them carries less, so that the sum of their rates stays within the quarter. The bound is max(1, 2N/(N+M)) for N replicas from M exports.
 
 ${renderTable(head, runs.map(runRow))}
 
@@ -99,7 +98,7 @@ ${renderTable(head, runs.map(runRow))}
 
 The peers, with a disk of ${peerPieces} pieces, read one export; the processes of AzCopy share the 32 requests that one of them has in flight, since with 32 each they overrun it, and copy empty pages too:
 
-${renderTable(['', 'Replicas', 'Accounts', 'Copies'], peerRows)}
+${renderTable(['', 'Replicas', 'Accounts', 'Pieces/s', 'Copies'], peerRows)}
 
 ### If Azure is otherwise
 

@@ -6,20 +6,17 @@ import { copyByAzCopy, findAzCopy } from './azcopy.ts';
 import { leastTime, type Layout } from './bounds.ts';
 import { computeClient, grantDisk } from './disk-access.ts';
 import { withLocalAzure } from './local-azure-run.ts';
-import { choosePace, type Pace } from './scale.ts';
+import { choosePace } from './scale.ts';
 import { AZURE_PIECES_PER_SECOND, buildModel, buildScenario, diskName } from './scenario.ts';
 
-const PIECES = 600;
-/** Of variants of the model, and of many replicas, which take several times as long. */
-const FEWER_PIECES = 300;
+const PIECES = 400;
+/** Of variants of the model, of many replicas and of peers, which take several times as long. */
+const FEWER_PIECES = 200;
+const SIMULATED_PIECES = 300;
 /** More replicas than this are many. */
 const MANY = 10;
-/** For peers, which take several times as long. */
-const PEER_PIECES = 128;
 /** Exports that the plan takes at most, unless told. */
 const EXPORTS = 10;
-/** Ten replicas and ten exports; those of more are paced on their own. */
-const NODES = 20;
 /** In pieces' times: 80 ms of Azure's 4 MiB at 60 MiB/s. */
 const LATENCY = 0.08 * AZURE_PIECES_PER_SECOND;
 
@@ -30,6 +27,8 @@ const layouts = [
   { replicas: 10, accounts: 1 },
   { replicas: 10, accounts: 5 },
   { replicas: 10, accounts: 10 },
+  { replicas: 50, accounts: 1 },
+  { replicas: 50, accounts: 5 },
   { replicas: 50, accounts: 10 },
 ] as const;
 
@@ -42,6 +41,9 @@ interface Variant {
   readonly exportRate?: number;
   readonly layout?: Pick<Layout, 'budgets' | 'onlyComplete'>;
 }
+
+/** Replicas of the peers, each in an account of its own. */
+const peerReplicas = [1, 5, 10];
 
 const usual: Variant = { name: 'shared', exports: EXPORTS };
 const refused = { readWhileWritten: 'refused' } as const;
@@ -61,7 +63,6 @@ const variants: readonly Variant[] = [
 
 /** Replicas in their number and their accounts, against one and against the bound. Times are in copies. */
 export interface Replicas {
-  readonly pace: Pace;
   readonly peerPieces: number;
   readonly runs: readonly ReplicaRun[];
   readonly variants: readonly ReplicaRun[];
@@ -89,6 +90,7 @@ export interface PeerRun {
   readonly name: string;
   readonly replicas: number;
   readonly accounts: number;
+  readonly piecesPerSecond: number;
   /** Undefined where it has failed. */
   readonly copies: number | undefined;
 }
@@ -105,10 +107,10 @@ export async function measureReplicas(
   carried: number,
   say: (line: string) => void,
 ): Promise<Replicas> {
-  const pace = choosePace(NODES, carried);
   const runs: ReplicaRun[] = [];
   const run = async (layout: (typeof layouts)[number], variant: Variant) => {
-    const { piecesPerSecond } = choosePace(Math.max(NODES, layout.replicas + EXPORTS), carried);
+    const exports = Math.min(variant.exports, layout.replicas);
+    const piecesPerSecond = choosePace(layout.replicas + exports, carried);
     const pieces = variant === usual && layout.replicas <= MANY ? PIECES : FEWER_PIECES;
     const measured = await measureRun(layout, variant, { pieces, piecesPerSecond });
     const { replicas, accounts, model, copies, bound } = measured;
@@ -120,10 +122,9 @@ export async function measureReplicas(
   for (const layout of layouts) runs.push(await run(layout, usual));
   const varied: ReplicaRun[] = [];
   for (const variant of variants) varied.push(await run({ replicas: 10, accounts: 10 }, variant));
-  const peers = await measurePeers(pace, say);
+  const peers = await measurePeers(carried, say);
   return {
-    pace,
-    peerPieces: PEER_PIECES,
+    peerPieces: FEWER_PIECES,
     runs,
     variants: varied,
     peers,
@@ -152,14 +153,18 @@ async function measureRun(
   });
 }
 
-/** One and five replicas by each peer, in as many accounts; a peer takes one export. */
-async function measurePeers(pace: Pace, say: (line: string) => void): Promise<readonly PeerRun[]> {
+/** Replicas by each peer, which takes one export. */
+async function measurePeers(
+  carried: number,
+  say: (line: string) => void,
+): Promise<readonly PeerRun[]> {
   const peers: PeerRun[] = [];
-  for (const count of [1, 5]) {
+  for (const count of peerReplicas) {
     const layout = { replicas: count, accounts: count };
-    for (const [name, copySeconds] of await measureEachPeer(pace, layout)) {
-      const copies = copySeconds && (copySeconds * pace.piecesPerSecond) / PEER_PIECES;
-      peers.push({ name, ...layout, copies });
+    const piecesPerSecond = choosePace(count + 1, carried);
+    for (const [name, copySeconds] of await measureEachPeer(piecesPerSecond, layout)) {
+      const copies = copySeconds && (copySeconds * piecesPerSecond) / FEWER_PIECES;
+      peers.push({ name, ...layout, piecesPerSecond, copies });
       say(`${name}, ${count} in ${count}: ${copies?.toFixed(2) ?? 'failed, no'} copies`);
     }
   }
@@ -167,12 +172,12 @@ async function measurePeers(pace: Pace, say: (line: string) => void): Promise<re
 }
 
 async function measureEachPeer(
-  { piecesPerSecond }: Pace,
+  piecesPerSecond: number,
   layout: { readonly replicas: number; readonly accounts: number },
 ): Promise<readonly (readonly [name: string, copySeconds: number | undefined])[]> {
   const model = buildModel(piecesPerSecond);
   const { accounts } = layout;
-  const scenario = buildScenario({ pieces: PEER_PIECES, accounts, model, retryAfterSeconds: 1 });
+  const scenario = buildScenario({ pieces: FEWER_PIECES, accounts, model, retryAfterSeconds: 1 });
   const [azcopy, az] = [await findAzCopy(), await findAz()];
   const measured: [string, number | undefined][] = [];
   if (azcopy !== undefined) {
@@ -214,7 +219,7 @@ function simulate(model: string, layout: Layout): SimulatedRun {
     nodes: plainNodes(replicas, exports).map((node) =>
       node.kind === 'export' ? { ...node, rate: exportRate } : node,
     ),
-    pieces: FEWER_PIECES,
+    pieces: SIMULATED_PIECES,
     budgets,
     windows: 'adaptive',
     latency: LATENCY,
