@@ -9,6 +9,8 @@ export interface VirtualMachine {
   readonly vmId: string | undefined;
   readonly name: string;
   readonly location: string;
+  /** Such as `Standard_D2s_v5`. */
+  readonly size: string;
   readonly osType: OsType;
   readonly powerState: PowerState;
   /** `OSState/generalized` is among its statuses: it can never start again. */
@@ -22,6 +24,7 @@ export interface VirtualMachine {
   readonly adminUser: string | undefined;
   readonly tags: Readonly<Record<string, string>>;
   readonly securityType: 'TrustedLaunch' | 'ConfidentialVM' | undefined;
+  readonly isEncryptedAtHost: boolean;
   readonly hyperVGeneration: 'V1' | 'V2' | undefined;
   readonly plan: PurchasePlan | undefined;
   readonly extensions: readonly string[];
@@ -95,6 +98,10 @@ export interface StorageAccount {
   /** Version-level immutability is on for the whole account. */
   readonly isImmutable: boolean;
   readonly allowedCopyScope: string | undefined;
+  /** False where account keys, and SAS signed with them, are refused. */
+  readonly allowsSharedKey: boolean;
+  /** How long a SAS of the account may last at most, as `d.hh:mm:ss`. */
+  readonly sasPeriod: string | undefined;
   readonly provisioningState: string;
 }
 

@@ -101,10 +101,11 @@ function readMaskedInputs(): Inputs {
   return readInputs((name) => core.getInput(name));
 }
 
-/** Logs the warnings, and throws one error with all refusals. */
+/** Logs the notes and the warnings, and throws one error with all refusals. */
 function refuse(findings: readonly Finding[]): void {
   const messages = (level: Finding['level']): readonly string[] =>
     findings.filter((finding) => finding.level === level).map(({ message }) => message);
+  for (const message of messages('note')) log.info(message);
   for (const message of messages('warning')) log.warn(message);
   const refusals = messages('refusal');
   if (refusals.length === 0) return;

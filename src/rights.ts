@@ -60,6 +60,11 @@ export const rights: readonly Right[] = [
   },
   {
     ...surveyed,
+    name: 'Microsoft.Compute/skus/read',
+    why: 'Whether the size of the VM has a temporary disk, with `batch-account`; on the subscription; without it there is a warning.',
+  },
+  {
+    ...surveyed,
     name: `${locations}/operations/read`,
     why: 'Asking how an operation on the VM stands.',
   },

@@ -1,5 +1,6 @@
 import type { Azure } from './azure/session.ts';
 import { surveyClone, type CloneSurvey } from './clone/clone-survey.ts';
+import type { VmSize } from './clone/clone-facts.ts';
 import { lookAtSource, type SourceParts } from './delete-source.ts';
 import { DAY_SECONDS } from './expected-work.ts';
 import type {
@@ -52,6 +53,8 @@ export interface Survey {
   readonly permissions: ReadonlyMap<string, Lookup<readonly Permission[]>>;
   /** The account that `batch-account` names. */
   readonly batchAccount: Lookup<BatchAccount> | undefined;
+  /** The size of the VM, with `batch-account`. */
+  readonly vmSize: Lookup<VmSize> | undefined;
   /** By the scope that was asked for what is on it and above: the VM, its disks, and the snapshots' group elsewhere. */
   readonly locks: ReadonlyMap<string, Lookup<readonly Lock[]>>;
   /** What a copy of the VM would meet, where one is asked for. */
@@ -71,7 +74,7 @@ export async function takeSurvey(
   const readLocks = (scope: string): Promise<Lookup<readonly Lock[]>> =>
     look(azure.locks(scope, signal));
   const vmId = formatResourceId({ ...inputs.vm, type: 'Microsoft.Compute/virtualMachines' });
-  const [{ vm, disks }, accounts, snapshotGroup, batchAccount, locks, sourceParts, clone] =
+  const [{ vm, disks, vmSize }, accounts, snapshotGroup, batchAccount, locks, sourceParts, clone] =
     await Promise.all([
       surveySource(vmId, inputs, azure, look, signal),
       surveyAccounts(inputs, azure, look, signal),
@@ -102,7 +105,7 @@ export async function takeSurvey(
   ]);
   return {
     ...{ run, vm, disks, accounts, snapshotGroup, layout, snapshots, kept, permissions },
-    ...{ batchAccount, locks: new Map([...locks, ...diskLocks]) },
+    ...{ batchAccount, vmSize, locks: new Map([...locks, ...diskLocks]) },
     ...destinations,
     ...(clone && { clone }),
     ...(sourceParts && { sourceParts }),
@@ -155,16 +158,24 @@ async function surveySource(
   azure: Azure,
   look: Look,
   signal: AbortSignal,
-): Promise<Pick<Survey, 'vm' | 'disks'>> {
+): Promise<Pick<Survey, 'vm' | 'disks' | 'vmSize'>> {
   const vm = await look(azure.compute.getVm(vmId, signal));
-  if (vm.kind !== 'found') return { vm, disks: new Map() };
+  if (vm.kind !== 'found') return { vm, disks: new Map(), vmSize: undefined };
   const { luns } = chooseDataDisks(inputs.dataDisks, vm.value);
   const ids = new Map<DiskKey, string>();
   if (vm.value.osDisk.diskId !== undefined) ids.set('os', vm.value.osDisk.diskId);
   for (const { lun, diskId } of vm.value.dataDisks) {
     if (diskId !== undefined && luns.includes(lun)) ids.set(lun, diskId);
   }
-  return { vm, disks: await gather(ids, (id) => look(azure.compute.getDisk(id, signal))) };
+  const { location, size } = vm.value;
+  const { subscriptionId } = inputs.vm;
+  const [disks, vmSize] = await Promise.all([
+    gather(ids, (id) => look(azure.compute.getDisk(id, signal))),
+    inputs.batchAccount === undefined
+      ? undefined
+      : look(azure.cloneCompute.getSize(subscriptionId, location, size, signal)),
+  ]);
+  return { vm, disks, vmSize };
 }
 
 /** Names are looked up in one list of the VM's subscription; IDs are read one by one. */

@@ -217,6 +217,17 @@ const cases: readonly Case[] = [
     says: ['Batch account "pools" has the pool allocation mode "BatchService"'],
   },
   {
+    name: 'a VM that hibernates',
+    scenario: buildScenario({
+      vm: {
+        powerState: 'deallocated',
+        osDisk: { name: 'builder-os', sizeGiB: 1, properties: { diskState: 'Frozen' } },
+      },
+    }),
+    inputs: { generalize: 'mark', 'data-disks': 'none' },
+    says: ['Disk "builder-os" is frozen: VM "builder" hibernates', 'Start the VM'],
+  },
+  {
     name: 'an account with version-level immutability',
     scenario: buildScenario({
       accounts: [{ ...account, properties: { immutableStorageWithVersioning: { enabled: true } } }],

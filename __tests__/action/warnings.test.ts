@@ -58,6 +58,27 @@ test('a run whose disk and account are told apart goes on with a warning for eac
   ]);
 });
 
+test('what the run can do with, but who uses its VHDs should know, is noted without a warning', async () => {
+  const account = {
+    resourceGroup: 'images',
+    name: 'imageswe1',
+    allowSharedKeyAccess: false,
+    properties: { sasPolicy: { sasExpirationPeriod: '1.00:00:00', expirationAction: 'Log' } },
+  };
+  await azure.reset(buildScenario({ accounts: [account], vm: { encryptionAtHost: true } }));
+  const run = await runAction(azure, inputs);
+  expect(run.main.exitCode).toBe(0);
+  const lines = run.main.log.split('\n');
+  expect(lines).toContainEqual(expect.stringMatching(/^VM "builder" is encrypted at its host/));
+  expect(lines).toContainEqual(
+    expect.stringMatching(
+      /^Storage account "imageswe1" refuses account keys, .* and wants SAS of at most 1\.00:00:00/,
+    ),
+  );
+  expect(run.main.log).not.toContain('##[warning]');
+  expect(run.main.summary).toContain('| note | VM "builder" is encrypted at its host');
+});
+
 test('locks on the account and on other groups are no reason to say anything', async () => {
   const account = `${group}/Microsoft.Storage/storageAccounts/imageswe1`;
   const other = `/subscriptions/${SUBSCRIPTION}/resourceGroups/snapshots`;
@@ -73,7 +94,21 @@ test('a Batch account whose pools take the VHDs is told how many nodes these ser
   const pools = { resourceGroup: 'images', name: 'pools' } as const;
   const batchAccounts = [{ ...pools, poolAllocationMode: 'UserSubscription' as const }];
   const more = { 'batch-account': `${group}/Microsoft.Batch/batchAccounts/pools`, replicas: '2' };
-  expect(await warningsOf(buildScenario({ scenario: { batchAccounts } }), more)).toEqual([
+  const vm = { size: 'Standard_D2ds_v5' };
+  expect(await warningsOf(buildScenario({ vm, scenario: { batchAccounts } }), more)).toEqual([
     expect.stringContaining('2 VHDs serve pools of at most 80 nodes (40 Linux nodes each)'),
+  ]);
+});
+
+test('a VM without a temporary disk is no good model for nodes of a pool', async () => {
+  const pools = { resourceGroup: 'images', name: 'pools' } as const;
+  const batchAccounts = [{ ...pools, poolAllocationMode: 'UserSubscription' as const }];
+  const more = {
+    'batch-account': `${group}/Microsoft.Batch/batchAccounts/pools`,
+    'pool-nodes': '40',
+  };
+  const vm = { size: 'Standard_D2s_v5' };
+  expect(await warningsOf(buildScenario({ vm, scenario: { batchAccounts } }), more)).toEqual([
+    expect.stringContaining('size "Standard_D2s_v5", which has no temporary disk'),
   ]);
 });

@@ -80,7 +80,13 @@ export function cloneSurveyOf(
   return {
     facts: found(facts),
     plan,
-    size: found({ name: facts.size, family: 'standardDSv5Family', vCpus: 2, restrictions: [] }),
+    size: found({
+      name: facts.size,
+      family: 'standardDSv5Family',
+      vCpus: 2,
+      hasTemporaryDisk: false,
+      restrictions: [],
+    }),
     usages: found([
       { name: 'cores', used: 10, limit: 100 },
       { name: 'standardDSv5Family', used: 8, limit: 10 },

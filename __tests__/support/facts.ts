@@ -102,6 +102,7 @@ export function vmOf(overrides: Partial<VirtualMachine> = {}): VirtualMachine {
     vmId: '3c1f0d2e-7a89-4b56-9c0d-1e2f3a4b5c6d',
     name: 'builder',
     location: 'westeurope',
+    size: 'Standard_D2ds_v5',
     osType: 'Linux',
     powerState: 'running',
     isGeneralized: false,
@@ -111,6 +112,7 @@ export function vmOf(overrides: Partial<VirtualMachine> = {}): VirtualMachine {
     adminUser: 'azureuser',
     tags: {},
     securityType: undefined,
+    isEncryptedAtHost: false,
     hyperVGeneration: 'V2',
     plan: undefined,
     extensions: [],
@@ -166,6 +168,8 @@ export function accountOf(name: string, overrides: Partial<StorageAccount> = {})
     isHnsEnabled: false,
     isImmutable: false,
     allowedCopyScope: undefined,
+    allowsSharedKey: true,
+    sasPeriod: undefined,
     provisioningState: 'Succeeded',
     ...overrides,
   };
@@ -259,6 +263,7 @@ export function surveyOf(world: World, overrides: Partial<Survey> = {}): Survey 
     permissions: new Map(scopes.map((scope) => [scope, found([everything])])),
     locks: new Map([[vm.id, found([])]]),
     batchAccount: undefined,
+    vmSize: undefined,
     ...overrides,
   };
 }

@@ -89,6 +89,12 @@ function withContainer(container: Partial<ContainerState>): Partial<Survey> {
   return { containers: new Map([[accountId, { kind: 'found' as const, value }]]) };
 }
 
+/** A survey whose VM is of a size with, or without, a temporary disk. */
+function withSize(hasTemporaryDisk: boolean): Partial<Survey> {
+  const size = { name: vmOf().size, family: 'standardDDSv5Family', vCpus: 2, restrictions: [] };
+  return { vmSize: { kind: 'found', value: { ...size, hasTemporaryDisk } } };
+}
+
 const poolsId = batchAccountOf().id;
 
 /** VHDs for a pool of this account that has enough of them. */
@@ -262,6 +268,12 @@ describe('a rule refuses', () => {
       'disk-access-open',
       { osDisk: { diskState: 'ActiveSAS' } },
       'Disk "builder-os" has an active SAS of somebody else. End it first (az disk revoke-access).',
+    ],
+    [
+      'a VM that hibernates',
+      'hibernated',
+      { osDisk: { diskState: 'Frozen' }, vm: { powerState: 'deallocated' } },
+      'Disk "builder-os" is frozen: VM "builder" hibernates, and the memory of its system lies on its disks. Start the VM, and run again.',
     ],
     [
       'an account that does not exist',
@@ -629,6 +641,18 @@ describe('a rule warns of', () => {
       '1 VHD serves pools of at most 20 nodes (20 Windows nodes each): larger ones are made only in part. Give "pool-nodes" instead of "replicas" to have enough.',
     ],
     [
+      'a size without a temporary disk, for a pool',
+      'batch-temporary-disk',
+      forBatch({}, { vm: { size: 'Standard_D2s_v5' }, survey: withSize(false) }),
+      'VM "builder" is of size "Standard_D2s_v5", which has no temporary disk: pools expect the image to leave that in its usual place. Build the image on a size that has one, or leave "batch-account" out if the VHDs are for something else.',
+    ],
+    [
+      'a size that cannot be read, for a pool',
+      'batch-temporary-disk',
+      forBatch({}, { survey: { vmSize: failed } }),
+      'Whether size "Standard_D2ds_v5" has a temporary disk, which pools expect, cannot be read: AuthorizationFailed: Not allowed. Grant "Microsoft.Compute/skus/read" on the subscription to have it checked.',
+    ],
+    [
       'locks that cannot be read',
       'locks-unknown',
       { survey: { locks: new Map([[group, failed]]) } },
@@ -642,6 +666,31 @@ describe('a rule warns of', () => {
     ],
   ])('%s', (_name, rule, change, message) => {
     expect(findingsOf(change, rule)).toEqual([{ rule, level: 'warning', message }]);
+  });
+});
+
+describe('a rule notes', () => {
+  test.each<readonly [string, string, Change, string]>([
+    [
+      'encryption at host',
+      'encryption-at-host',
+      { vm: { isEncryptedAtHost: true } },
+      'VM "builder" is encrypted at its host, which does not show in an export: its VHD is encrypted by the storage account alone. Ask for encryption at host again where VMs are made of it.',
+    ],
+    [
+      'an account without keys',
+      'account-sas',
+      { account: { allowsSharedKey: false } },
+      'Storage account "imageswe1" refuses account keys, and SAS signed with them: the run takes no such SAS, but a Marketplace offer needs one that lasts for weeks. Take another account if the VHDs are for one.',
+    ],
+    [
+      'a SAS policy',
+      'account-sas',
+      { account: { sasPeriod: '1.00:00:00' } },
+      'Storage account "imageswe1" wants SAS of at most 1.00:00:00 (d.hh:mm:ss): the run takes no such SAS, but a Marketplace offer needs one that lasts for weeks. Take another account if the VHDs are for one.',
+    ],
+  ])('%s', (_name, rule, change, message) => {
+    expect(findingsOf(change, rule)).toEqual([{ rule, level: 'note', message }]);
   });
 });
 
@@ -691,6 +740,11 @@ describe('nothing is found of', () => {
       { vm: { isGeneralized: true, powerState: 'stopped' } },
     ],
     ['an unmanaged disk that is left out', { inputs: { dataDisks: 'none' }, vm: notAsked }],
+    ['a size with a temporary disk, for a pool', forBatch({}, { survey: withSize(true) })],
+    [
+      'a size that is not offered any more, for a pool',
+      forBatch({}, { survey: { vmSize: missing } }),
+    ],
     ['LUNs that are there', { inputs: { dataDisks: [2] } }],
     ['a disk that just fits', { osDisk: { sizeBytes: 8 * TEBIBYTE - 512 } }],
     ['a disk that one VM has', { osDisk: { diskState: 'Reserved' } }],

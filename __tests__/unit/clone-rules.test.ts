@@ -9,7 +9,13 @@ import { group, inputsOf, subscriptionId, surveyOf, vmOf, worldOf } from '../sup
 const failed = { kind: 'failed', code: 'AuthorizationFailed', message: 'Not allowed.' } as const;
 const missing = { kind: 'missing' } as const;
 const found = <T>(value: T): { kind: 'found'; value: T } => ({ kind: 'found', value });
-const size = { name: 'Standard_D2s_v5', family: 'standardDSv5Family', vCpus: 2, restrictions: [] };
+const size = {
+  name: 'Standard_D2s_v5',
+  family: 'standardDSv5Family',
+  vCpus: 2,
+  hasTemporaryDisk: false,
+  restrictions: [],
+};
 const subnetId = `${group}/providers/Microsoft.Network/virtualNetworks/prod/subnets/build`;
 const [, , otherSubscription = ''] =
   '/subscriptions/6c3d9f20-51e8-4ba7-9d46-2f0a8b7c1e35/resourceGroups'.split('/');

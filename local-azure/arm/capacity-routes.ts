@@ -57,11 +57,12 @@ function listSizes(arm: Arm, call: Call): void {
 }
 
 function showSize(
-  { name, family, cores }: VmSize,
+  { name, family, cores, hasTemporaryDisk }: VmSize,
   location: string,
   isUnavailable: boolean,
 ): Record<string, unknown> {
   const capabilities = {
+    MaxResourceVolumeMB: hasTemporaryDisk ? cores * 37_500 : 0,
     vCPUs: cores,
     MemoryGB: cores * 4,
     HyperVGenerations: name.startsWith('Standard_A') ? 'V1' : 'V1,V2',

@@ -9,6 +9,7 @@ export interface VmSize {
   readonly cores: number;
   /** As quotas name it: standardDSv5Family. */
   readonly family: string;
+  readonly hasTemporaryDisk: boolean;
 }
 
 /** Sizes that are there beside those of the scenario's VMs. */
@@ -24,6 +25,7 @@ export function sizeOf(name: string): VmSize {
   return {
     name,
     cores: Number(cores),
+    hasTemporaryDisk: additions.includes('d') || Number(version.slice(1)) < 5,
     family: `standard${letters}${additions.toUpperCase()}${version}Family`,
   };
 }

@@ -42,6 +42,8 @@ interface Model {
     readonly primaryEndpoints?: { readonly blob?: string };
     readonly isHnsEnabled?: boolean;
     readonly allowedCopyScope?: string | null;
+    readonly allowSharedKeyAccess?: boolean | null;
+    readonly sasPolicy?: { readonly sasExpirationPeriod?: string } | null;
     readonly immutableStorageWithVersioning?: { readonly enabled?: boolean } | null;
     readonly provisioningState?: string;
   };
@@ -65,6 +67,8 @@ function accountFromModel(model: Model): StorageAccount {
     isHnsEnabled: properties.isHnsEnabled === true,
     isImmutable: properties.immutableStorageWithVersioning?.enabled === true,
     allowedCopyScope: properties.allowedCopyScope ?? undefined,
+    allowsSharedKey: properties.allowSharedKeyAccess !== false,
+    sasPeriod: properties.sasPolicy?.sasExpirationPeriod,
     provisioningState: properties.provisioningState ?? 'Succeeded',
   };
 }

@@ -7,12 +7,12 @@ export function cloneFactsFromModels(
   vm: sdk.VirtualMachine,
   disks: ReadonlyMap<string, sdk.Disk>,
 ): CloneFacts {
-  const { id, vmId, name, location, osType, powerState, isGeneralized, plan } = vmFromModel(vm);
+  const { id, vmId, name, location, size, osType, powerState, isGeneralized, plan } =
+    vmFromModel(vm);
   const { securityType, encryptionAtHost, uefiSettings } = vm.securityProfile ?? {};
   const { osDisk, dataDisks = [], diskControllerType } = vm.storageProfile ?? {};
   return {
-    ...{ id, vmId, name, location, osType, powerState, isGeneralized, plan },
-    size: vm.hardwareProfile?.vmSize ?? '',
+    ...{ id, vmId, name, location, size, osType, powerState, isGeneralized, plan },
     sizeProperties: sizePropertiesOf(vm.hardwareProfile?.vmSizeProperties),
     zones: vm.zones ?? [],
     securityType,
@@ -52,11 +52,12 @@ export function agentReportFromModel(vm: sdk.VirtualMachine): AgentReport {
 /** A size of VMs from the list of what Compute offers; undefined for anything else in it. */
 export function vmSizeFromModel(sku: sdk.ResourceSku): VmSize | undefined {
   if (sku.resourceType !== 'virtualMachines') return undefined;
-  const vCpus = sku.capabilities?.find(({ name }) => name === 'vCPUs')?.value;
+  const capability = (asked: string) => sku.capabilities?.find(({ name }) => name === asked)?.value;
   return {
     name: sku.name ?? '',
     family: sku.family ?? '',
-    vCpus: Number(vCpus ?? 0),
+    vCpus: Number(capability('vCPUs') ?? 0),
+    hasTemporaryDisk: capability('MaxResourceVolumeMB') !== '0',
     restrictions: (sku.restrictions ?? []).map((restriction) => ({
       reason: restriction.reasonCode ?? 'Restricted',
       zones: restriction.type === 'Zone' ? (restriction.restrictionInfo?.zones ?? []) : [],

@@ -126,6 +126,22 @@ export const accountRules: readonly Rule[] = [
         ),
   },
   {
+    id: 'account-sas',
+    level: 'note',
+    source: `${storage}/common/shared-key-authorization-prevent`,
+    look: ({ accounts }) =>
+      accounts.flatMap(({ name, allowsSharedKey, sasPeriod }) => {
+        const limits = [
+          ...(allowsSharedKey ? [] : ['refuses account keys, and SAS signed with them']),
+          ...(sasPeriod === undefined ? [] : [`wants SAS of at most ${sasPeriod} (d.hh:mm:ss)`]),
+        ];
+        if (limits.length === 0) return [];
+        return [
+          `Storage account "${name}" ${listOf(limits)}: the run takes no such SAS, but a Marketplace offer needs one that lasts for weeks. Take another account if the VHDs are for one.`,
+        ];
+      }),
+  },
+  {
     id: 'soft-delete',
     level: 'warning',
     source: `${storage}/blobs/soft-delete-blob-overview`,

@@ -3,7 +3,7 @@ import type { BatchAccount } from '../facts.ts';
 import { countReplicas, nodesPerVhd } from '../layout.ts';
 import { planPower } from '../plan.ts';
 import { requireResourceId } from '../resource-id.ts';
-import { notFound } from './lookups.ts';
+import { notFound, reasonOf } from './lookups.ts';
 import type { Facts, Rule } from './rule.ts';
 
 const batch = 'https://learn.microsoft.com/azure/batch';
@@ -94,6 +94,24 @@ export const batchRules: readonly Rule[] = [
             `VM "${vm.name}" has extensions (${listOf(vm.extensions)}): Batch wants images without any. Remove them before the capture, or set "remove-extensions: true", ${otherwise}.`,
           ]
         : [],
+  },
+  {
+    id: 'batch-temporary-disk',
+    level: 'warning',
+    source: `${batch}/batch-sig-images`,
+    look: ({ vm, survey }) => {
+      if (vm === undefined || survey.vmSize === undefined) return [];
+      if (survey.vmSize.kind === 'failed') {
+        return [
+          `Whether size "${vm.size}" has a temporary disk, which pools expect, cannot be read: ${reasonOf(survey.vmSize)}. Grant "Microsoft.Compute/skus/read" on the subscription to have it checked.`,
+        ];
+      }
+      return survey.vmSize.kind === 'missing' || survey.vmSize.value.hasTemporaryDisk
+        ? []
+        : [
+            `VM "${vm.name}" is of size "${vm.size}", which has no temporary disk: pools expect the image to leave that in its usual place. Build the image on a size that has one, ${otherwise}.`,
+          ];
+    },
   },
   {
     id: 'batch-nodes',

@@ -124,6 +124,18 @@ export const diskRules: readonly Rule[] = [
         ),
   },
   {
+    id: 'hibernated',
+    level: 'refusal',
+    source: `${compute}/hibernate-resume`,
+    look: ({ vm, disks }) =>
+      disks
+        .filter(({ diskState }) => diskState === 'Frozen')
+        .map(
+          ({ name }) =>
+            `Disk "${name}" is frozen: VM "${vm?.name ?? ''}" hibernates, and the memory of its system lies on its disks. Start the VM, and run again.`,
+        ),
+  },
+  {
     id: 'customer-managed-keys',
     level: 'warning',
     source: `${compute}/disk-encryption`,

@@ -3,8 +3,8 @@ import type { Inputs } from '../inputs.ts';
 import type { Layout } from '../layout.ts';
 import type { Survey } from '../survey.ts';
 
-/** A refusal ends the run before anything is touched; a warning goes to the log and the summary. */
-export type Level = 'refusal' | 'warning';
+/** A refusal ends the run before anything is touched; a warning, or a mere note, goes to the log and the summary. */
+export type Level = 'refusal' | 'warning' | 'note';
 
 /** What a rule sees. */
 export interface Facts {

@@ -86,6 +86,17 @@ export const vmRules: readonly Rule[] = [
         : [],
   },
   {
+    id: 'encryption-at-host',
+    level: 'note',
+    source: `${compute}/disk-encryption`,
+    look: ({ vm }) =>
+      vm?.isEncryptedAtHost === true
+        ? [
+            `VM "${vm.name}" is encrypted at its host, which does not show in an export: its VHD is encrypted by the storage account alone. Ask for encryption at host again where VMs are made of it.`,
+          ]
+        : [],
+  },
+  {
     id: 'extensions',
     level: 'warning',
     source: 'https://learn.microsoft.com/azure/batch/batch-sig-images',

@@ -69,6 +69,8 @@ export interface VmSize {
   /** Whose quota it takes, such as `standardDSv5Family`. */
   readonly family: string;
   readonly vCpus: number;
+  /** Whether a VM of it has a local disk beside its managed ones. */
+  readonly hasTemporaryDisk: boolean;
   /** Why the subscription does not get it there, such as `NotAvailableForSubscription`. */
   readonly restrictions: readonly {
     readonly reason: string;
