@@ -111,6 +111,34 @@ describe('an operation', () => {
     });
   });
 
+  test.each<[string, string | undefined, string | undefined, readonly number[]]>([
+    ['as long as Azure asks for', '7', '3', [7000, 3000, 3000]],
+    ['as usual where Azure names no pause', undefined, undefined, [100, 200, 200]],
+    ['as usual where Azure asks for none, as the pollers of the SDK do', '0', '0', [100, 200, 200]],
+    ['as usual where Azure asks for what is no pause', '-1', 'soon', [100, 200, 200]],
+  ])('is waited for %s', async (_name, first, later, pauses) => {
+    const header = (seconds: string | undefined) =>
+      seconds === undefined ? {} : { 'retry-after': seconds };
+    const headers = { 'azure-asyncoperation': operation, ...header(first) };
+    const running = answer(200, { status: 'InProgress' }, header(later));
+    const polls = [running, running, state('Succeeded')].values();
+    const waited: number[] = [];
+    await followOperation(
+      answer(202, undefined, headers),
+      url,
+      () => Promise.resolve(polls.next().value ?? state('Failed')),
+      {
+        patience: { deadlineMs: 60_000, intervalMs: 200, firstPauseMs: 100 },
+        signal: new AbortController().signal,
+        wait: (milliseconds) => {
+          waited.push(milliseconds);
+          return Promise.resolve();
+        },
+      },
+    );
+    expect(waited).toEqual(pauses);
+  });
+
   test('that does not end within its deadline says so', async () => {
     const get = (): Promise<ArmAnswer> => Promise.resolve(state('InProgress'));
     const patience = { deadlineMs: 6, intervalMs: 0, firstPauseMs: 0 };

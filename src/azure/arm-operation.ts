@@ -26,6 +26,17 @@ interface Watch {
   readonly isRunning: (answer: ArmAnswer) => boolean;
 }
 
+/** How an operation is waited for. */
+export interface Following {
+  readonly patience: Patience;
+  readonly signal: AbortSignal;
+  /** Passes the pauses, in milliseconds; by the system's own timer unless another one is given. */
+  readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<unknown>;
+}
+
+const pass = (milliseconds: number, signal: AbortSignal): Promise<unknown> =>
+  sleep(milliseconds, undefined, { signal });
+
 /**
  * Waits for the end of what a PUT or DELETE of `url` started. Throws an OperationError for one that failed, and one
  * line when the deadline passes.
@@ -35,14 +46,14 @@ export async function followOperation(
   started: ArmAnswer,
   url: string,
   get: (url: string, signal: AbortSignal) => Promise<ArmAnswer>,
-  { patience, signal }: { readonly patience: Patience; readonly signal: AbortSignal },
+  { patience, signal, wait = pass }: Following,
 ): Promise<void> {
   const watch = watchOf(started, url);
   if (watch === undefined) return;
   await withinDeadline(patience.deadlineMs, signal, async (linked) => {
     let pauseMs = retryAfterMs(started) ?? patience.firstPauseMs;
     for (;;) {
-      await sleep(pauseMs, undefined, { signal: linked });
+      await wait(pauseMs, linked);
       const answer = await get(watch.url, linked);
       if (!watch.isRunning(answer)) return;
       pauseMs = retryAfterMs(answer) ?? patience.intervalMs;
@@ -81,9 +92,13 @@ function isRunningAs(state: unknown, body: unknown): boolean {
   );
 }
 
+/**
+ * What Azure asks to wait. A pause of nothing counts as none, as it does for the SDK's pollers, or it would be asked
+ * without end: https://github.com/Azure/azure-sdk-for-js/blob/main/sdk/core/core-lro/src/poller/operation.ts
+ */
 function retryAfterMs({ header }: ArmAnswer): number | undefined {
   const seconds = Number(header('retry-after') ?? NaN);
-  return seconds >= 0 ? seconds * 1000 : undefined;
+  return seconds > 0 ? seconds * 1000 : undefined;
 }
 
 function read(value: unknown, name: string): unknown {
