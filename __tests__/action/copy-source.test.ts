@@ -10,10 +10,11 @@ import {
 } from '../support/action.ts';
 import { linuxReports, linuxStarts, linuxSucceeds } from '../support/guest-acts.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
-import { buildScenario } from '../support/scenario.ts';
+import { buildScenario, SUBSCRIPTION } from '../support/scenario.ts';
 
 const copy = { generalize: '', source: 'copy', 'storage-accounts': 'imageswe1' };
 const obedient: ScenarioGuest = { acts: [linuxStarts(linuxSucceeds)], needsLuns: [0, 5] };
+const subnet = `/subscriptions/${SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Network/virtualNetworks/builder-vnet/subnets/default`;
 
 let azure: LocalAzure;
 
@@ -128,6 +129,36 @@ describe('a copy', () => {
     expect(await parts()).toEqual(before);
     expect(await changesOfSource()).toEqual([]);
     await expectNothingLeft(azure);
+  });
+
+  describe('of a member of a domain', () => {
+    /** A Linux guest that acts as its script does: by what it was ordered. */
+    const order = (allows: boolean): string => `allow_domain_member='${String(allows)}'`;
+    const by = 'it is a member of a domain (corp.example.com, by /etc/sssd/sssd.conf)';
+    const acts = [
+      {
+        ...linuxStarts([], ['fact domain corp.example.com', `end refused ${by}: its copy would`]),
+        script: `^# azure-vm-to-vhd linux start\\nmarker='(?<marker>[0-9a-f]{32})'$[\\s\\S]*${order(false)}`,
+      },
+      linuxStarts(linuxSucceeds, [`note domain ${by} and is not taken out of it`, 'end started']),
+    ];
+    const guest = { ...obedient, acts };
+
+    test('is refused in the network of its own, and nothing is left', async () => {
+      const done = await run(copy, { guest });
+      expect(done.main.exitCode).toBe(1);
+      expect(done.main.log).toContain(`cannot be deprovisioned: ${by}: its copy would.`);
+      expect(await changesOfSource()).toEqual([]);
+      await expectNothingLeft(azure);
+    });
+
+    test('is captured in a subnet that was chosen for it, with a warning', async () => {
+      const done = await run({ ...copy, 'copy-subnet': subnet }, { guest });
+      expect(done.main.exitCode).toBe(0);
+      expect(done.main.log).toContain(`${by} and is not taken out of it.`);
+      expect(done.main.outputs['os-state']).toBe('Generalized');
+      await expectNothingLeft(azure);
+    });
   });
 
   test('that Azure has no room for is refused with what to do, and nothing is left', async () => {

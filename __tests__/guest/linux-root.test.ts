@@ -16,7 +16,13 @@ import {
 } from '../support/guest-root.ts';
 
 const marker = 'c0ffee00c0ffee00c0ffee00c0ffee00';
-const order: LinuxOrder = { marker, deprovisionUser: true, timeoutSeconds: 60, delaySeconds: 0 };
+const order: LinuxOrder = {
+  marker,
+  deprovisionUser: true,
+  allowsDomainMember: true,
+  timeoutSeconds: 60,
+  delaySeconds: 0,
+};
 
 /** What a case left, with what its scripts told. */
 interface Deprovisioned extends GuestOutcome {
@@ -444,6 +450,146 @@ describeGuest('a guest with the real waagent and cloud-init', () => {
       ]),
     );
     expect(after).toBe('../run/systemd/resolve/stub-resolv.conf\n/etc/ssh/ssh_host_rsa_key\n');
+  });
+
+  describe('a member of a domain', () => {
+    const file = (path: string, ...lines: readonly string[]): string =>
+      `mkdir -p ${path.slice(0, path.lastIndexOf('/'))}\ncat >${path} <<'END'\n${lines.join('\n')}\nEND\n`;
+    const busybox = ['sh', 'grep', 'head', 'ls', 'sed', 'tail', 'tr']
+      .map((tool) => `ln -sf /bin/busybox /usr/local/sbin/${tool}\n`)
+      .join('')
+      .concat('ln -sf busybox /bin/sh\n');
+    const plainSssd = file(
+      '/etc/sssd/sssd.conf',
+      '[sssd]',
+      'domains = ldap.example.com',
+      '[domain/ldap.example.com]',
+      '# id_provider = ad',
+      '  ;id_provider = ad',
+      'id_provider = ldap',
+      'sudo_provider = ad',
+    );
+    const ad = file(
+      '/etc/sssd/sssd.conf',
+      '[sssd]',
+      'domains = Corp.Example.COM',
+      '[domain/Corp.Example.COM]',
+      'ad_domain = corp.example.com',
+      'ID_Provider = AD ',
+      '[nss]',
+    );
+
+    test.each([
+      ['Active Directory by sssd', ad, 'corp.example.com, by /etc/sssd/sssd.conf'],
+      [
+        'Active Directory by sssd, seen by the tools of busybox',
+        busybox + ad,
+        'corp.example.com, by /etc/sssd/sssd.conf',
+      ],
+      [
+        'a realm of FreeIPA by an additional file of sssd',
+        plainSssd +
+          file('/etc/sssd/conf.d/ipa.conf', '[domain/ipa.example.com]', 'id_provider=ipa') +
+          file('/etc/ipa/default.conf', '[global]', 'domain = ipa.example.com'),
+        'ipa.example.com, by /etc/sssd/conf.d/ipa.conf /etc/ipa/default.conf',
+      ],
+      [
+        'a realm of FreeIPA without sssd',
+        file('/etc/ipa/default.conf', '[global]', 'realm = IPA', 'domain = ipa.example.com'),
+        'ipa.example.com, by /etc/ipa/default.conf',
+      ],
+      [
+        'Active Directory by Samba',
+        file(
+          '/etc/samba/smb.conf',
+          '[global]',
+          'workgroup = CORP',
+          'realm = CORP.EXAMPLE.COM',
+          '   Security = ADS',
+        ),
+        'corp.example.com, by /etc/samba/smb.conf',
+      ],
+      [
+        'a domain by Samba, which it is the controller of',
+        file(
+          '/etc/samba/smb.conf',
+          '[global]',
+          'workgroup = CORP',
+          'server role = active directory domain controller',
+        ),
+        'corp, by /etc/samba/smb.conf',
+      ],
+      [
+        'a domain by Samba that tells no name',
+        file('/etc/samba/smb.conf', '[global]', 'security = domain'),
+        'without a name, by /etc/samba/smb.conf',
+      ],
+    ])('in %s is refused where its copy would meet it', async (_name, prepare, by) => {
+      const { started, reported, calls } = await deprovision(
+        { prepare },
+        { allowsDomainMember: false },
+      );
+      expect(started.end).toEqual({
+        kind: 'refused',
+        detail: `it is a member of a domain (${by}): its copy would meet the domain under the same name. Give "copy-subnet", a subnet that you chose for it`,
+      });
+      expect(started.facts.get('domain')).toBe(by.split(',')[0]);
+      expect(reported.end?.kind).toBe('lost');
+      expect(calls).toEqual([]);
+    });
+
+    test('that may be deprovisioned is told what stays of the domain, and it stays', async () => {
+      const kept = ['/etc/krb5.keytab', '/var/lib/samba/private/secrets.tdb'];
+      const { started, reported, after } = await deprovision({
+        prepare:
+          ad +
+          kept.map((path) => file(path, 'secret')).join('') +
+          file('/var/lib/sss/db/cache_corp.ldb', 'hash') +
+          'mkdir -p /var/lib/sss/secrets\n',
+        after: `cat ${kept.join(' ')} /var/lib/sss/db/cache_corp.ldb\n`,
+      });
+      expect(started.notes.slice(1)).toEqual([
+        {
+          kind: 'domain',
+          text: 'it is a member of a domain (corp.example.com, by /etc/sssd/sssd.conf) and is not taken out of it: VMs of the image would share its account there. Leave the domain before, or join each VM anew',
+        },
+        {
+          kind: 'domain-files',
+          text: 'its account in the domain, and what it knows of the domain, stay in the image: /etc/krb5.keytab /var/lib/sss/db /var/lib/samba/private/secrets.tdb',
+        },
+      ]);
+      expect(reported.end?.kind).toBe('ok');
+      expect(after).toBe('secret\nsecret\nhash\n');
+    });
+
+    test('is not who only asks a directory, has Samba by itself, or a keytab', async () => {
+      const { started, reported } = await deprovision(
+        {
+          prepare:
+            plainSssd +
+            file(
+              '/etc/samba/smb.conf',
+              '[global]',
+              'workgroup = WORKGROUP',
+              '; security = ads',
+              '#security = ads',
+              'server role = standalone server',
+              'comment = security = ads',
+            ) +
+            file('/etc/ipa/default.conf', '# domain = example.com') +
+            file('/etc/krb5.keytab', 'key'),
+        },
+        { allowsDomainMember: false },
+      );
+      expect(started.facts.has('domain')).toBe(false);
+      expect(started.notes.slice(1)).toEqual([
+        {
+          kind: 'keytab',
+          text: 'the keytab /etc/krb5.keytab, with keys of this machine, stays in the image',
+        },
+      ]);
+      expect(reported.end?.kind).toBe('ok');
+    });
   });
 
   describe('a start script', () => {

@@ -13,6 +13,8 @@ export interface LinuxOrder {
   readonly deprovisionUser: boolean;
   /** That account after the VM's OS profile, for guests whose ovf-env.xml is gone. */
   readonly adminUser?: string | undefined;
+  /** Whether a member of a domain may be deprovisioned; otherwise the guest refuses. */
+  readonly allowsDomainMember: boolean;
   /** How long the guest has, from the end of the delay on. */
   readonly timeoutSeconds: number;
   /** How long the agent has to tell Azure that the start script ended, before it is stopped. */
@@ -48,7 +50,7 @@ export interface LinuxEnd {
 
 /** What the scripts have told, by Run Command or on the serial console. */
 export interface LinuxReport {
-  /** `distribution`, `agent` and `cloud-init` (versions), `init`, `provisioning` and `user`, as far as told. */
+  /** `distribution`, `agent` and `cloud-init` (versions), `init`, `provisioning`, `user` and `domain`, as far as told. */
   readonly facts: ReadonlyMap<string, string>;
   readonly notes: readonly LinuxNote[];
   readonly steps: readonly LinuxStep[];
@@ -74,6 +76,7 @@ export function linuxStartScript(order: LinuxOrder): string {
     marker: checkMarker(order.marker),
     deprovision_user: String(order.deprovisionUser),
     admin_user: accountForm.test(adminUser) ? adminUser : '',
+    allow_domain_member: String(order.allowsDomainMember),
     timeout_seconds: wholeNumber('timeoutSeconds', order.timeoutSeconds),
     delay_seconds: wholeNumber('delaySeconds', order.delaySeconds),
     not_after: wholeNumber('notAfter', secondsOf(order.notAfter)),
