@@ -80,6 +80,8 @@ export interface ScenarioVirtualMachine {
   readonly bootDiagnostics?: 'managed' | 'off';
   /** What becomes of its network interface when the VM is deleted. Default: Detach, and not shown. */
   readonly nicDeleteOption?: 'Delete' | 'Detach';
+  /** The resource group of its network, with the interface. Default: the VM's. */
+  readonly networkGroup?: string;
   /** A public address at its interface. Default: false. */
   readonly publicAddress?: boolean;
   /** Merged into the VM resource's properties as they are (userData, availabilitySet, ...). */

@@ -1,7 +1,7 @@
 import type { Azure } from './azure/session.ts';
 import { surveyClone, type CloneSurvey } from './clone/clone-survey.ts';
 import type { VmSize } from './clone/clone-facts.ts';
-import { lookAtSource, type SourceParts } from './delete-source.ts';
+import { lookAtSource, planDeletion, type SourceParts } from './delete-source.ts';
 import { DAY_SECONDS } from './expected-work.ts';
 import type {
   BatchAccount,
@@ -22,7 +22,13 @@ import { chooseDataDisks, layOut, type DiskKey, type Layout } from './layout.ts'
 import { createLook, gather, gatherById, type Look } from './look.ts';
 import { requiredPermissions } from './permissions.ts';
 import type { Extras } from './plan.ts';
-import { formatResourceId, isAtOrUnder, parseResourceId, resourceGroupId } from './resource-id.ts';
+import {
+  formatResourceId,
+  isAtOrUnder,
+  parseResourceId,
+  resourceGroupId,
+  sameResource,
+} from './resource-id.ts';
 import { runTags, type Run } from './run.ts';
 
 /** What was looked at before anything is touched. */
@@ -55,7 +61,7 @@ export interface Survey {
   readonly batchAccount: Lookup<BatchAccount> | undefined;
   /** The size of the VM, with `batch-account`. */
   readonly vmSize: Lookup<VmSize> | undefined;
-  /** By the scope that was asked for what is on it and above: the VM, its disks, and the snapshots' group elsewhere. */
+  /** By the scope that was asked for what is on it and above: the VM, its disks and what is deleted with it, and the snapshots' group elsewhere. */
   readonly locks: ReadonlyMap<string, Lookup<readonly Lock[]>>;
   /** What a copy of the VM would meet, where one is asked for. */
   readonly clone?: CloneSurvey;
@@ -90,7 +96,7 @@ export async function takeSurvey(
   const extras = foundExtras({ clone, sourceParts });
   const needed = vm.kind === 'found' ? requiredPermissions(inputs, vm.value, layout, extras) : [];
   const scopes = new Set(needed.map(({ scope }) => scope));
-  const [destinations, snapshots, kept, permissions, diskLocks] = await Promise.all([
+  const [destinations, snapshots, kept, permissions, partLocks] = await Promise.all([
     surveyDestinations(inputs, azure, look, { layout, accounts: used, signal }),
     gatherById(
       layout.disks.map(({ snapshotId }) => snapshotId),
@@ -98,14 +104,11 @@ export async function takeSurvey(
     ),
     surveyKept(inputs, azure, look, run, signal),
     gatherById(scopes, (scope) => look(azure.permissions(scope, signal))),
-    gatherById(
-      layout.disks.map(({ diskId }) => diskId),
-      readLocks,
-    ),
+    gatherById(lockedParts(layout, extras.sourceParts), readLocks),
   ]);
   return {
     ...{ run, vm, disks, accounts, snapshotGroup, layout, snapshots, kept, permissions },
-    ...{ batchAccount, vmSize, locks: new Map([...locks, ...diskLocks]) },
+    ...{ batchAccount, vmSize, locks: new Map([...locks, ...partLocks]) },
     ...destinations,
     ...(clone && { clone }),
     ...(sourceParts && { sourceParts }),
@@ -252,6 +255,15 @@ function surveyCopy(
 ): Promise<CloneSurvey> {
   const tags = { ...inputs.tags, ...runTags(run, inputs.sasDurationInSeconds ?? DAY_SECONDS) };
   return surveyClone({ vmId, wishes: inputs, tags, run }, azure, look, signal);
+}
+
+/** The disks, and what else of the VM is to be deleted: each may have a lock, or a group with one, of its own. */
+function lockedParts(layout: Layout, parts: SourceParts | undefined): readonly string[] {
+  const disks = layout.disks.map(({ diskId }) => diskId);
+  if (parts === undefined) return disks;
+  const captured = new Set(layout.disks.map(({ key }) => key));
+  const deleted = planDeletion(parts, captured).stages.flat();
+  return [...disks, ...deleted.filter((id) => !disks.some((disk) => sameResource(disk, id)))];
 }
 
 /** What is above the VM is above the snapshots too when they are in its group. */

@@ -196,6 +196,36 @@ const cases: readonly Case[] = [
     says: ['Lock "mine" (ReadOnly)', 'keeps disk "builder-os" from being snapshot'],
   },
   {
+    name: 'a VM that is to be deleted with an interface and an address whose group is under a lock',
+    scenario: buildScenario({
+      vm: { networkGroup: 'snapshots', publicAddress: true },
+      scenario: {
+        locks: [{ scope: `${groups}/snapshots`, level: 'CanNotDelete', name: 'net' }],
+      },
+    }),
+    inputs: { 'delete-source': 'vm' },
+    says: [
+      `Lock "net" (CanNotDelete) on "${groups}/snapshots" keeps "builder-nic" and "builder-ip" from being deleted. Remove it, or leave "delete-source" out.`,
+    ],
+  },
+  {
+    name: 'a VM that is to be deleted with an address under a read-only lock of its own',
+    scenario: buildScenario({
+      vm: { publicAddress: true },
+      scenario: {
+        locks: [
+          {
+            scope: `${groups}/images/providers/Microsoft.Network/publicIPAddresses/builder-ip`,
+            level: 'ReadOnly',
+            name: 'fixed',
+          },
+        ],
+      },
+    }),
+    inputs: { 'delete-source': 'vm' },
+    says: ['Lock "fixed" (ReadOnly)', 'keeps "builder-ip" from being deleted'],
+  },
+  {
     name: 'a container under a legal hold',
     scenario: buildScenario({
       accounts: [{ ...account, containers: [{ name: 'vhds', hasLegalHold: true }] }],

@@ -191,8 +191,27 @@ describe('deleting the source', () => {
   });
   const lock = { name: 'keep', level: 'CanNotDelete', scope: group };
 
+  const nicId = `${group}/providers/Microsoft.Network/networkInterfaces/builder-nic`;
+  const netGroup = group.replace('images', 'net');
+  const addressId = `${netGroup}/providers/Microsoft.Network/publicIPAddresses/builder-ip`;
+  const withInterface = (otherUses: readonly string[] = []): SourceParts => ({
+    facts: cloneFactsOf(),
+    interfaces: [{ id: nicId, vmId: vmOf().id, otherUses, publicAddressIds: [addressId] }],
+    publicAddresses: [{ id: addressId, usedBy: `${nicId}/ipConfigurations/one`, otherUses: [] }],
+  });
+
   test('of a VM with nothing in the way gives no finding', () => {
     expect(findingsOf({ sourceParts: found(parts()) })).toEqual([]);
+    expect(findingsOf({ sourceParts: found(withInterface()) })).toEqual([]);
+  });
+
+  test('is not refused for locks on what stays', () => {
+    const locks = new Map(
+      [nicId, addressId, `${group}/providers/Microsoft.Compute/disks/builder-data9`].map(
+        (scope) => [scope, found([{ ...lock, scope }])] as const,
+      ),
+    );
+    expect(findingsOf({ sourceParts: found(withInterface(['a pool'])), locks })).toEqual([]);
   });
 
   test.each<[string, Partial<Survey>, string, RegExp]>([
@@ -218,7 +237,25 @@ describe('deleting the source', () => {
       'that is locked',
       { sourceParts: found(parts()), locks: new Map([[vmOf().id, found([lock])]]) },
       'delete-source-lock',
-      /Lock "keep" \(CanNotDelete\) on ".*" keeps VM "builder" or its disks from being deleted/,
+      /Lock "keep" \(CanNotDelete\) on ".*" keeps "builder", "builder-os" and "builder-data2" from being deleted\. Remove it, or/,
+    ],
+    [
+      'whose interface is locked',
+      {
+        sourceParts: found(withInterface()),
+        locks: new Map([[nicId, found([{ ...lock, level: 'ReadOnly', scope: nicId }])]]),
+      },
+      'delete-source-lock',
+      /Lock "keep" \(ReadOnly\) on ".*" keeps "builder-nic" from being deleted/,
+    ],
+    [
+      'whose public address is in a group that is locked',
+      {
+        sourceParts: found(withInterface()),
+        locks: new Map([[addressId, found([{ ...lock, scope: netGroup.toUpperCase() }])]]),
+      },
+      'delete-source-lock',
+      /Lock "keep" \(CanNotDelete\) on ".*" keeps "builder-ip" from being deleted/,
     ],
   ])('%s is refused', (_name, survey, rule, message) => {
     const findings = findingsOf(survey);

@@ -106,6 +106,7 @@ async function addVirtualMachine(
 ): Promise<void> {
   if (scenario.guest?.root !== undefined) requireSandbox(scenario.guest.root);
   const group = findGroup(filling.scenario, scenario.resourceGroup);
+  const networkGroup = findGroup(filling.scenario, scenario.networkGroup ?? scenario.resourceGroup);
   const location = scenario.location ?? group.location;
   const disks: AttachedDisk[] = [];
   const places = [
@@ -129,14 +130,14 @@ async function addVirtualMachine(
   }
   const vm = buildVirtualMachine(scenario, {
     id: `${group.id}/providers/Microsoft.Compute/virtualMachines/${scenario.name}`,
-    interfaceId: `${group.id}/providers/Microsoft.Network/networkInterfaces/${scenario.name}-nic`,
+    interfaceId: `${networkGroup.id}/providers/Microsoft.Network/networkInterfaces/${scenario.name}-nic`,
     ...{ location, disks, timeCreated: filling.now },
   });
   for (const { disk } of disks) {
     if (disk !== undefined) disk.owner = vm;
   }
   filling.resources.put(vm);
-  addNetwork(filling, scenario, group.id, location);
+  addNetwork(filling, scenario, networkGroup.id, location);
 }
 
 function systemOf({ guest = {}, agent = 'ready', name }: ScenarioVirtualMachine): BootableSystem {

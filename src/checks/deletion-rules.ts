@@ -1,6 +1,8 @@
 import { planDeletion } from '../delete-source.ts';
-import { notFound } from './lookups.ts';
-import type { Rule } from './rule.ts';
+import { listOf } from '../errors.ts';
+import { requireResourceId } from '../resource-id.ts';
+import { locksOn, nameLock, notFound } from './lookups.ts';
+import type { Facts, Rule } from './rule.ts';
 
 /** Rules on deleting the VM after its capture, with `delete-source: vm`. */
 export const deletionRules: readonly Rule[] = [
@@ -30,18 +32,21 @@ export const deletionRules: readonly Rule[] = [
     id: 'delete-source-lock',
     level: 'refusal',
     source: 'https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources',
-    look: ({ survey: { sourceParts, locks }, layout, vm }) => {
-      if (vm === undefined || sourceParts?.kind !== 'found') return [];
-      const scopes = [vm.id, ...layout.disks.map(({ diskId }) => diskId)];
-      const found = scopes.flatMap((id) => {
-        const lookup = locks.get(id);
-        return lookup?.kind === 'found' ? lookup.value : [];
-      });
-      const messages = found.map(
-        ({ name, level, scope }) =>
-          `Lock "${name}" (${level}) on "${scope}" keeps VM "${vm.name}" or its disks from being deleted. Remove it, or leave "delete-source" out.`,
-      );
-      return [...new Set(messages)];
-    },
+    look: lookAtDeletionLocks,
   },
 ];
+
+/** Any lock forbids to delete: https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources */
+function lookAtDeletionLocks({ survey, layout }: Facts): readonly string[] {
+  const { sourceParts } = survey;
+  if (sourceParts?.kind !== 'found') return [];
+  const captured = new Set(layout.disks.map(({ key }) => key));
+  const { vmId, stages } = planDeletion(sourceParts.value, captured);
+  const held = [vmId, ...stages.flat()].flatMap((id) =>
+    locksOn(id, survey).map((lock) => ({ lock: nameLock(lock), name: requireResourceId(id).name })),
+  );
+  return [...Map.groupBy(held, ({ lock }) => lock)].map(([lock, parts]) => {
+    const names = parts.map(({ name }) => `"${name}"`);
+    return `${lock} keeps ${listOf(names)} from being deleted. Remove it, or leave "delete-source" out.`;
+  });
+}

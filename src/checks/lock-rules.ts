@@ -2,8 +2,8 @@ import { listOf } from '../errors.ts';
 import type { Lock } from '../facts.ts';
 import { isComplete, planPower } from '../plan.ts';
 import { isAtOrUnder, requireResourceId, resourceGroupId, sameResource } from '../resource-id.ts';
-import { foundBlobs, type Survey } from '../survey.ts';
-import { reasonOf } from './lookups.ts';
+import { foundBlobs } from '../survey.ts';
+import { locksOn, nameLock, reasonOf } from './lookups.ts';
 import type { Facts, Rule } from './rule.ts';
 
 const locking =
@@ -91,17 +91,4 @@ function remedyFor({ scope, level }: Lock, group: string, mayKeep: boolean): str
     ...(level === 'ReadOnly' || !mayKeep ? [] : ['set "keep-snapshots: true"']),
   ];
   return ['Remove it for the run (az lock delete)', ...ways].join(', or ') + '.';
-}
-
-/** A lock holds for everything below it, and may be in the answers of several scopes. */
-function locksOn(id: string, { locks }: Survey): readonly Lock[] {
-  const found = [...locks.values()].flatMap((lookup) =>
-    lookup.kind === 'found' ? lookup.value : [],
-  );
-  const holding = found.filter(({ scope }) => isAtOrUnder(id, scope));
-  return [...new Map(holding.map((lock) => [nameLock(lock).toLowerCase(), lock])).values()];
-}
-
-function nameLock({ name, level, scope }: Lock): string {
-  return `Lock "${name}" (${level}) on "${scope}"`;
 }
