@@ -18,6 +18,8 @@ const support = (name: string): string =>
   `--import=${fileURLToPath(new URL(`../support/${name}`, import.meta.url))}`;
 const SWEEPER = 'cccccccc-dddd-eeee-ffff-000000000000';
 const SWEEPER_SECRET = `${CLIENT_SECRET}-of-the-sweep`;
+/** Who may do the same, but not see whole copies of VMs. */
+const SHORT_SIGHTED = 'cccccccc-dddd-eeee-ffff-111111111111';
 const images = `/subscriptions/${SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute`;
 const blobs = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs';
 
@@ -51,18 +53,26 @@ function sceneWithOthers(): Scenario {
     'Microsoft.Storage/storageAccounts/read',
   ];
   const dataActions = [`${blobs}/read`, `${blobs}/delete`, `${blobs}/write`];
+  const compute = ['virtualMachines', 'disks'].map((type) => `Microsoft.Compute/${type}/read`);
+  const networks = ['networkInterfaces', 'virtualNetworks', 'networkSecurityGroups'].map(
+    (type) => `Microsoft.Network/${type}/read`,
+  );
   const sweeper = {
     name: 'sweeper',
     clientId: SWEEPER,
     clientSecret: SWEEPER_SECRET,
-    roleAssignments: [{ role: { actions, dataActions } }],
+    roleAssignments: [{ role: { actions: [...actions, ...compute, ...networks], dataActions } }],
+  };
+  const shortSighted = {
+    ...{ ...sweeper, name: 'short-sighted', clientId: SHORT_SIGHTED },
+    roleAssignments: [{ role: { actions: [...actions, ...compute], dataActions } }],
   };
   return {
     ...usual,
     snapshots: [
       { resourceGroup: 'images', name: 'foreign', sourceDiskId: `${images}/disks/builder-os` },
     ],
-    identities: [...(usual.identities ?? []), sweeper],
+    identities: [...(usual.identities ?? []), sweeper, shortSighted],
   };
 }
 
@@ -239,6 +249,16 @@ describe('changes nothing', () => {
     );
     expect(run.log).not.toContain('foreign');
     expect(run.summary).toContain('**6** found, **0** removed.');
+  });
+
+  test('and warns when it may not look for copies of VMs, with the rights that lack', async () => {
+    const dead = await leftByTheDead();
+    const run = await sweep({ 'client-id': SHORT_SIGHTED });
+    expect(run.exitCode).toBe(0);
+    expect(run.found).toEqual(dead);
+    expect(run.log.match(/##\[warning\].*/g)).toEqual([
+      `##[warning]Copies of VMs were not looked for: the identity lacks Microsoft.Network/networkInterfaces/read, Microsoft.Network/virtualNetworks/read and Microsoft.Network/networkSecurityGroups/read on "/subscriptions/${SUBSCRIPTION}". Grant it a role that has them (docs/permissions.md); what dead runs left of copies stays until then.`,
+    ]);
   });
 
   test('that is younger', async () => {

@@ -279,7 +279,7 @@ test('a sweep that may not see VMs and networks does without, and says so', asyn
   };
   expect(await lookAround(inputs, azure, signal)).toMatchObject({
     resources: [],
-    unseen: `Copies of VMs were not looked for: the identity may not list the VMs, disks and networks of resource group "images" of subscription "${SUBSCRIPTION}".`,
+    unseen: `Copies of VMs were not looked for: the identity lacks Microsoft.Compute/virtualMachines/read, Microsoft.Compute/disks/read, Microsoft.Network/networkInterfaces/read, Microsoft.Network/virtualNetworks/read and Microsoft.Network/networkSecurityGroups/read on "/subscriptions/${SUBSCRIPTION}/resourceGroups/images". Grant it a role that has them (docs/permissions.md); what dead runs left of copies stays until then.`,
   });
 });
 

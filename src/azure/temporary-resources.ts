@@ -1,3 +1,4 @@
+import { azureFailure } from '../errors.ts';
 import { requireResourceId } from '../resource-id.ts';
 import { found, vmPatience, diskPatience, type Patience } from './compute-clients.ts';
 import { NETWORK_API_VERSION, networkPatience } from './network.ts';
@@ -15,8 +16,15 @@ export interface TemporaryResources {
   tagsOf(id: string, signal: AbortSignal): Promise<Readonly<Record<string, string>> | undefined>;
   /** Done also when there is none any more. */
   delete(id: string, signal: AbortSignal): Promise<void>;
-  /** All resources of these types in a subscription, or in one of its resource groups. */
-  list(scope: string, signal: AbortSignal): Promise<readonly ListedResource[]>;
+  /** All resources of these types in a subscription, or in one of its resource groups, as far as the identity may. */
+  list(scope: string, signal: AbortSignal): Promise<ResourceList>;
+}
+
+/** What was listed. */
+export interface ResourceList {
+  readonly resources: readonly ListedResource[];
+  /** Rights whose want kept resources of their types from being listed. */
+  readonly lacking: readonly string[];
 }
 
 interface Kind {
@@ -59,12 +67,28 @@ export function createTemporaryResources(resourceManager: ResourceManager): Temp
     async list(scope, signal) {
       const lists = await Promise.all(
         madeKinds.map(({ type, apiVersion }) =>
-          resourceManager.list(`${scope}/providers/${type}`, apiVersion, signal),
+          permitted(resourceManager.list(`${scope}/providers/${type}`, apiVersion, signal)),
         ),
       );
-      return (lists.flat() as readonly Model[]).map(({ id = '', tags = {} }) => ({ id, tags }));
+      const models = lists.flatMap((list) => list ?? []) as readonly Model[];
+      return {
+        resources: models.map(({ id = '', tags = {} }) => ({ id, tags })),
+        lacking: madeKinds.flatMap(({ type }, index) =>
+          lists[index] === undefined ? [`${type}/read`] : [],
+        ),
+      };
     },
   };
+}
+
+/** Undefined instead of a 403. */
+async function permitted<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (azureFailure(error).status === 403) return undefined;
+    throw error;
+  }
 }
 
 interface Model {

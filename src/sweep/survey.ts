@@ -1,7 +1,7 @@
 import type { Azure } from '../azure/session.ts';
 import type { ListedResource } from '../azure/temporary-resources.ts';
 import { each } from '../concurrency.ts';
-import { ActionError, azureFailure, explain, listOf } from '../errors.ts';
+import { ActionError, explain, listOf } from '../errors.ts';
 import type { ListedBlob, ListedSnapshot, StorageAccount } from '../facts.ts';
 import { parseResourceId, resourceGroupId } from '../resource-id.ts';
 import type { SweepInputs } from './inputs.ts';
@@ -12,7 +12,7 @@ export interface Surroundings {
   readonly blobs: readonly ListedBlob[];
   /** VMs, disks and networks. */
   readonly resources: readonly ListedResource[];
-  /** Why copies of VMs were not looked for; undefined when they were. */
+  /** Why copies of VMs were not looked for, for a warning; undefined when they were. */
   readonly unseen?: string;
 }
 
@@ -47,7 +47,7 @@ async function listSnapshots(
   }
 }
 
-/** Who never copies VMs need not let the sweep look for copies. */
+/** A copy that is seen in part only is left alone: its parts are closed in an order. */
 async function listResources(
   inputs: SweepInputs,
   { temporaryResources }: Sight,
@@ -59,12 +59,12 @@ async function listResources(
       ? `/subscriptions/${subscriptionId}`
       : resourceGroupId({ subscriptionId, resourceGroup });
   try {
-    return { resources: await temporaryResources.list(scope, signal) };
-  } catch (error) {
-    const what = `the VMs, disks and networks of ${placeOf(inputs)}`;
-    if (azureFailure(error).status !== 403) throw explain(`Could not list ${what}`, error);
-    const unseen = `Copies of VMs were not looked for: the identity may not list ${what}.`;
+    const { resources, lacking } = await temporaryResources.list(scope, signal);
+    if (lacking.length === 0) return { resources };
+    const unseen = `Copies of VMs were not looked for: the identity lacks ${listOf(lacking)} on "${scope}". Grant it a role that has them (docs/permissions.md); what dead runs left of copies stays until then.`;
     return { resources: [], unseen };
+  } catch (error) {
+    throw explain(`Could not list the VMs, disks and networks of ${placeOf(inputs)}`, error);
   }
 }
 

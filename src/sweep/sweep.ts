@@ -48,7 +48,7 @@ async function sweep(
   signal: AbortSignal,
 ): Promise<void> {
   const around = await log.group('Look around', () => lookAround(inputs, azure, signal));
-  if (around.unseen !== undefined) log.info(around.unseen);
+  if (around.unseen !== undefined) log.warn(around.unseen);
   const moment = { now: systemClock.now(), minAgeMs: inputs.olderThanHours * HOUR_MS };
   progress.leftovers = decideSweep(around, moment);
   const swept = progress.leftovers.filter(({ spared }) => spared === undefined);
