@@ -2,13 +2,24 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { parse } from 'yaml';
+import { accountRules } from '../src/checks/account-rules.ts';
+import { batchRules } from '../src/checks/batch-rules.ts';
+import { cloneRules } from '../src/checks/clone-rules.ts';
+import { deletionRules } from '../src/checks/deletion-rules.ts';
+import { diskRules } from '../src/checks/disk-rules.ts';
+import { guestRules } from '../src/checks/guest-rules.ts';
+import { lockRules } from '../src/checks/lock-rules.ts';
+import { nameRules } from '../src/checks/name-rules.ts';
+import { permissionRules } from '../src/checks/permission-rules.ts';
+import type { Rule } from '../src/checks/rule.ts';
+import { vmRules } from '../src/checks/vm-rules.ts';
 import { cloneRights } from '../src/clone/clone-rights.ts';
 import { rights, type Right } from '../src/rights.ts';
 
 /**
  * Writes what the documentation takes from elsewhere: the README's tables of inputs and outputs from action.yml and
- * cleanup/action.yml, the custom roles and their reasons from src/rights.ts and
- * src/clone/clone-rights.ts. With --check it only says whether they are in step.
+ * cleanup/action.yml, the checks from src/checks, the custom roles and their reasons
+ * from src/rights.ts and src/clone/clone-rights.ts. With --check it only says whether they are in step.
  */
 interface Manifest {
   readonly inputs: Readonly<
@@ -26,6 +37,18 @@ await update('README.md', {
   outputs: outputTable(manifest),
   'cleanup inputs': inputTable(cleanup),
   'cleanup outputs': outputTable(cleanup),
+});
+await update('docs/checks.md', {
+  vm: checkTable(vmRules),
+  guest: checkTable(guestRules),
+  disks: checkTable(diskRules),
+  accounts: checkTable(accountRules),
+  batch: checkTable(batchRules),
+  names: checkTable(nameRules),
+  copies: checkTable(cloneRules),
+  deletion: checkTable(deletionRules),
+  locks: checkTable(lockRules),
+  permissions: checkTable(permissionRules),
 });
 await update('docs/permissions.md', {
   role: roleJson(),
@@ -111,6 +134,16 @@ function rightTable(): string {
     why,
   ]);
   return table(['Right', 'Why'], rows);
+}
+
+function checkTable(rules: readonly Rule[]): string {
+  const rows = rules.map(({ id, about, level, source }) => [
+    `\`${id}\``,
+    about,
+    level,
+    `[${new URL(source).hostname}](${source})`,
+  ]);
+  return table(['Check', 'What is looked at', 'Otherwise', 'Source'], rows);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

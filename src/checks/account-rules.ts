@@ -19,6 +19,7 @@ const pageBlobKinds = ['Storage', 'StorageV2'];
 export const accountRules: readonly Rule[] = [
   {
     id: 'account-present',
+    about: 'Every storage account is there and can be read.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/rest/api/storagerp/storage-accounts',
     look: ({ survey, inputs }) =>
@@ -34,6 +35,7 @@ export const accountRules: readonly Rule[] = [
   },
   {
     id: 'account-kind',
+    about: 'Every account has page blobs: a general-purpose one without a hierarchical namespace.',
     level: 'refusal',
     source: `${storage}/common/storage-account-overview`,
     look: ({ accounts }) =>
@@ -46,6 +48,7 @@ export const accountRules: readonly Rule[] = [
   },
   {
     id: 'account-copy-scope',
+    about: 'No account limits where copies come from.',
     level: 'refusal',
     source: `${storage}/common/security-restrict-copy-operations`,
     look: ({ accounts }) =>
@@ -58,6 +61,7 @@ export const accountRules: readonly Rule[] = [
   },
   {
     id: 'account-immutability',
+    about: 'No account has version-level immutability.',
     level: 'refusal',
     source: `${storage}/blobs/immutable-storage-overview`,
     look: ({ accounts }) =>
@@ -70,6 +74,7 @@ export const accountRules: readonly Rule[] = [
   },
   {
     id: 'container-immutability',
+    about: 'No container is under an immutability policy or a legal hold.',
     level: 'refusal',
     source: `${storage}/blobs/immutable-storage-overview`,
     look: ({ survey, accounts, inputs, layout }) =>
@@ -90,6 +95,7 @@ export const accountRules: readonly Rule[] = [
   },
   {
     id: 'account-settled',
+    about: 'No account is being made or moved.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/rest/api/storagerp/storage-accounts/get-properties',
     look: ({ accounts }) =>
@@ -102,6 +108,8 @@ export const accountRules: readonly Rule[] = [
   },
   {
     id: 'container-reachable',
+    about:
+      'The runner reaches every container, through firewalls and private endpoints, and may read it.',
     level: 'refusal',
     source: `${storageApi}/get-container-properties`,
     look: ({ survey, accounts, inputs }) =>
@@ -114,6 +122,7 @@ export const accountRules: readonly Rule[] = [
   },
   {
     id: 'account-premium',
+    about: 'Accounts that pools of Batch took no VHDs of.',
     level: 'warning',
     source: 'https://learn.microsoft.com/azure/batch/batch-custom-images',
     look: ({ inputs, accounts }) =>
@@ -127,6 +136,7 @@ export const accountRules: readonly Rule[] = [
   },
   {
     id: 'account-sas',
+    about: 'Accounts that limit the SAS that a Marketplace offer needs: account keys, SAS policy.',
     level: 'note',
     source: `${storage}/common/shared-key-authorization-prevent`,
     look: ({ accounts }) =>
@@ -143,6 +153,7 @@ export const accountRules: readonly Rule[] = [
   },
   {
     id: 'soft-delete',
+    about: 'Accounts that keep deleted blobs, at a cost.',
     level: 'warning',
     source: `${storage}/blobs/soft-delete-blob-overview`,
     look: ({ survey, accounts }) =>
@@ -156,6 +167,7 @@ export const accountRules: readonly Rule[] = [
   },
   {
     id: 'region',
+    about: 'The accounts are in the region of the VM.',
     level: 'warning',
     source: `${storageApi}/copy-blob`,
     look: ({ vm, accounts }) =>
@@ -168,6 +180,7 @@ export const accountRules: readonly Rule[] = [
   },
   {
     id: 'time',
+    about: 'The copies end within the session of azure/login and the limit of a job.',
     level: 'warning',
     source: 'https://docs.github.com/actions/reference/limits',
     look: ({ disks, inputs }) => {
@@ -189,6 +202,7 @@ export const accountRules: readonly Rule[] = [
   },
   {
     id: 'replica-per-account',
+    about: 'Every account gets a VHD.',
     level: 'warning',
     source: 'https://learn.microsoft.com/azure/batch/batch-custom-images',
     look: ({ vm, inputs, accounts }) => {

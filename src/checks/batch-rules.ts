@@ -13,6 +13,7 @@ const otherwise = 'or leave "batch-account" out if the VHDs are for something el
 export const batchRules: readonly Rule[] = [
   {
     id: 'batch-account-present',
+    about: 'The Batch account is there and can be read.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/rest/api/batchmanagement/batch-account/get',
     look: ({ survey, inputs }) =>
@@ -26,6 +27,7 @@ export const batchRules: readonly Rule[] = [
   },
   {
     id: 'batch-allocation-mode',
+    about: 'Its pools are made in its own subscription.',
     level: 'refusal',
     source: `${batch}/accounts`,
     look: (facts) => {
@@ -39,6 +41,7 @@ export const batchRules: readonly Rule[] = [
   },
   {
     id: 'batch-subscription',
+    about: 'The storage accounts are in its subscription.',
     level: 'refusal',
     source: `${batch}/batch-custom-images`,
     look: (facts) => {
@@ -55,6 +58,7 @@ export const batchRules: readonly Rule[] = [
   },
   {
     id: 'batch-region',
+    about: 'The storage accounts are in its region.',
     level: 'refusal',
     source: `${batch}/batch-custom-images`,
     look: (facts) => {
@@ -70,6 +74,7 @@ export const batchRules: readonly Rule[] = [
   },
   {
     id: 'batch-storage',
+    about: 'The storage accounts are standard ones.',
     level: 'refusal',
     source: `${batch}/batch-custom-images`,
     look: ({ inputs, accounts }) =>
@@ -82,6 +87,7 @@ export const batchRules: readonly Rule[] = [
   },
   {
     id: 'batch-extensions',
+    about: 'The VM has no extensions, or they are removed.',
     level: 'refusal',
     source: `${batch}/batch-sig-images`,
     look: ({ vm, inputs }) =>
@@ -97,6 +103,7 @@ export const batchRules: readonly Rule[] = [
   },
   {
     id: 'batch-temporary-disk',
+    about: 'The size of the VM has a temporary disk.',
     level: 'warning',
     source: `${batch}/batch-sig-images`,
     look: ({ vm, survey }) => {
@@ -115,6 +122,7 @@ export const batchRules: readonly Rule[] = [
   },
   {
     id: 'batch-nodes',
+    about: 'For how many nodes the VHDs do.',
     level: 'warning',
     source: `${batch}/batch-custom-images`,
     look: ({ vm, inputs }) => {

@@ -13,6 +13,7 @@ const instead = 'or capture the VM itself ("source: vm")';
 export const cloneRules: readonly Rule[] = [
   {
     id: 'copy-readable',
+    about: 'What the copy is made like can be read.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/rest/api/compute/virtual-machines/get',
     look: ({ survey, vm }) =>
@@ -26,6 +27,7 @@ export const cloneRules: readonly Rule[] = [
   },
   {
     id: 'copy-of-generalized',
+    about: 'The VM is not generalized.',
     level: 'refusal',
     source: `${compute}/generalize`,
     look: onFacts(({ name, isGeneralized }) =>
@@ -38,6 +40,7 @@ export const cloneRules: readonly Rule[] = [
   },
   {
     id: 'copy-disk-kind',
+    about: 'Every disk of the VM can be copied.',
     level: 'refusal',
     source: `${compute}/disks-incremental-snapshots`,
     look: onDisks((disk, { name }) => {
@@ -49,6 +52,7 @@ export const cloneRules: readonly Rule[] = [
   },
   {
     id: 'copy-edge-zone',
+    about: 'The VM is not in an edge zone.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/azure/extended-zones/overview',
     look: onFacts(({ name, edgeZone }) =>
@@ -59,6 +63,7 @@ export const cloneRules: readonly Rule[] = [
   },
   {
     id: 'copy-size',
+    about: 'The size of the VM is to be had once more.',
     level: 'refusal',
     source:
       'https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-sku-not-available',
@@ -66,12 +71,14 @@ export const cloneRules: readonly Rule[] = [
   },
   {
     id: 'copy-quota',
+    about: 'The quota has cores left for the copy.',
     level: 'refusal',
     source: `${compute}/quotas`,
     look: onFacts((facts, { size, usages }) => lookAtQuota(facts, size, usages)),
   },
   {
     id: 'copy-quota-unknown',
+    about: 'Size and quota can be read.',
     level: 'warning',
     source: `${compute}/quotas`,
     look: onFacts(({ size }, survey) =>
@@ -84,12 +91,14 @@ export const cloneRules: readonly Rule[] = [
   },
   {
     id: 'copy-subnet',
+    about: 'The subnet that `copy-subnet` names is there, and in the region of the VM.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/azure/virtual-network/virtual-network-network-interface',
     look: onFacts((facts, survey) => lookAtSubnet(facts, survey)),
   },
   {
     id: 'copy-names',
+    about: 'The names of the temporary resources are free.',
     level: 'refusal',
     source:
       'https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules',

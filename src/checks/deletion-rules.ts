@@ -8,6 +8,7 @@ import type { Facts, Rule } from './rule.ts';
 export const deletionRules: readonly Rule[] = [
   {
     id: 'delete-source-readable',
+    about: 'What belongs to the VM can be read.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/azure/virtual-machines/delete',
     look: ({ survey: { sourceParts }, vm }) =>
@@ -21,6 +22,7 @@ export const deletionRules: readonly Rule[] = [
   },
   {
     id: 'delete-source',
+    about: 'Nothing else keeps what belongs to the VM.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/azure/virtual-machines/delete',
     look: ({ survey: { sourceParts }, layout }) =>
@@ -30,6 +32,7 @@ export const deletionRules: readonly Rule[] = [
   },
   {
     id: 'delete-source-lock',
+    about: 'No lock keeps it from being deleted.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/azure/azure-resource-manager/management/lock-resources',
     look: lookAtDeletionLocks,

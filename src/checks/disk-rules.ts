@@ -14,6 +14,7 @@ const storageApi = 'https://learn.microsoft.com/rest/api/storageservices';
 export const diskRules: readonly Rule[] = [
   {
     id: 'ephemeral-os-disk',
+    about: 'The OS disk is not ephemeral.',
     level: 'refusal',
     source: `${compute}/ephemeral-os-disks`,
     look: ({ vm }) =>
@@ -25,6 +26,7 @@ export const diskRules: readonly Rule[] = [
   },
   {
     id: 'unmanaged-disk',
+    about: 'The disks are managed.',
     level: 'refusal',
     source: `${compute}/unmanaged-disks-deprecation`,
     look: ({ vm, inputs }) =>
@@ -37,6 +39,7 @@ export const diskRules: readonly Rule[] = [
   },
   {
     id: 'disk-present',
+    about: 'Every disk is there and can be read.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/rest/api/compute/disks/get',
     look: ({ survey }) =>
@@ -46,6 +49,7 @@ export const diskRules: readonly Rule[] = [
   },
   {
     id: 'data-disk-lun',
+    about: 'The VM has a data disk at each LUN that is asked for.',
     level: 'refusal',
     source: `${compute}/managed-disks-overview`,
     look: ({ vm, inputs }) => {
@@ -59,6 +63,7 @@ export const diskRules: readonly Rule[] = [
   },
   {
     id: 'guest-encryption',
+    about: 'No disk is encrypted by Azure Disk Encryption.',
     level: 'refusal',
     source: `${compute}/disk-encryption-overview`,
     look: ({ vm, disks }) => {
@@ -74,6 +79,7 @@ export const diskRules: readonly Rule[] = [
   },
   {
     id: 'disk-size',
+    about: 'Each disk fits into a page blob of 8 TiB with its footer.',
     level: 'refusal',
     source: `${storageApi}/put-blob`,
     look: ({ disks }) =>
@@ -86,6 +92,8 @@ export const diskRules: readonly Rule[] = [
   },
   {
     id: 'disk-format',
+    about:
+      'Each disk can be exported as a VHD: no Ultra Disk, no Premium SSD v2, sectors of 512 bytes.',
     level: 'refusal',
     source: `${compute}/disks-incremental-snapshots`,
     look: ({ disks }) =>
@@ -101,6 +109,7 @@ export const diskRules: readonly Rule[] = [
   },
   {
     id: 'shared-disk',
+    about: 'No disk is shared by several VMs.',
     level: 'refusal',
     source: `${compute}/disks-shared`,
     look: ({ disks }) =>
@@ -113,6 +122,7 @@ export const diskRules: readonly Rule[] = [
   },
   {
     id: 'disk-access-open',
+    about: 'Nobody else has a SAS of a disk.',
     level: 'refusal',
     source: `${compute}/linux/download-vhd`,
     look: ({ disks }) =>
@@ -125,6 +135,7 @@ export const diskRules: readonly Rule[] = [
   },
   {
     id: 'hibernated',
+    about: 'The VM does not hibernate.',
     level: 'refusal',
     source: `${compute}/hibernate-resume`,
     look: ({ vm, disks }) =>
@@ -137,6 +148,7 @@ export const diskRules: readonly Rule[] = [
   },
   {
     id: 'customer-managed-keys',
+    about: 'Disks with customer-managed keys, which a VHD does not have.',
     level: 'warning',
     source: `${compute}/disk-encryption`,
     look: ({ disks }) =>
@@ -149,6 +161,8 @@ export const diskRules: readonly Rule[] = [
   },
   {
     id: 'export-limits',
+    about:
+      'Disks that limit their export: network access policy, public network access, data access by Microsoft Entra ID only.',
     level: 'warning',
     source: `${compute}/disks-restrict-import-export-overview`,
     look: ({ disks }) =>

@@ -9,6 +9,7 @@ const compute = 'https://learn.microsoft.com/azure/virtual-machines';
 export const guestRules: readonly Rule[] = [
   {
     id: 'protected',
+    about: 'No tag protects the VM from what is one-way.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/azure/azure-resource-manager/management/tag-resources',
     look: ({ inputs, vm }) => {
@@ -25,6 +26,7 @@ export const guestRules: readonly Rule[] = [
   },
   {
     id: 'guest-running',
+    about: 'The VM runs, where its guest is to be worked in.',
     level: 'refusal',
     source: `${compute}/run-command-overview`,
     look: (facts) =>
@@ -36,6 +38,7 @@ export const guestRules: readonly Rule[] = [
   },
   {
     id: 'guest-agent',
+    about: 'The VM agent is ready, where the guest is to be worked in.',
     level: 'refusal',
     source: `${compute}/extensions/agent-linux`,
     look: (facts) => {
@@ -49,6 +52,7 @@ export const guestRules: readonly Rule[] = [
   },
   {
     id: 'extension-operations',
+    about: 'The VM allows run commands.',
     level: 'refusal',
     source: `${compute}/extensions/features-linux`,
     look: (facts) =>
@@ -60,6 +64,7 @@ export const guestRules: readonly Rule[] = [
   },
   {
     id: 'extension-files',
+    about: 'What extensions leave in the guest when they are removed, or are not.',
     level: 'warning',
     source: 'https://learn.microsoft.com/azure/batch/batch-sig-images',
     look: ({ inputs, vm }) => {

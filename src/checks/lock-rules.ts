@@ -11,11 +11,30 @@ const locking =
 
 /** Rules on locks. Those on storage accounts have none: they do not reach blobs. */
 export const lockRules: readonly Rule[] = [
-  { id: 'lock-on-vm', level: 'refusal', source: locking, look: lookAtVmLocks },
-  { id: 'lock-on-disks', level: 'refusal', source: locking, look: lookAtDiskLocks },
-  { id: 'lock-on-snapshots', level: 'refusal', source: locking, look: lookAtSnapshotLocks },
+  {
+    id: 'lock-on-vm',
+    about: 'No lock forbids what is done to the VM.',
+    level: 'refusal',
+    source: locking,
+    look: lookAtVmLocks,
+  },
+  {
+    id: 'lock-on-disks',
+    about: 'No lock forbids snapshots of the disks.',
+    level: 'refusal',
+    source: locking,
+    look: lookAtDiskLocks,
+  },
+  {
+    id: 'lock-on-snapshots',
+    about: 'No lock forbids the snapshots, or their deletion.',
+    level: 'refusal',
+    source: locking,
+    look: lookAtSnapshotLocks,
+  },
   {
     id: 'locks-unknown',
+    about: 'The locks can be read.',
     level: 'warning',
     source: 'https://learn.microsoft.com/rest/api/resources/management-locks/list-by-scope',
     look: ({ survey, vm }) =>

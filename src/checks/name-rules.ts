@@ -14,6 +14,7 @@ const storageApi = 'https://learn.microsoft.com/rest/api/storageservices';
 export const nameRules: readonly Rule[] = [
   {
     id: 'blob-name',
+    about: 'Every blob name is one that Azure takes and that ends in `.vhd`.',
     level: 'refusal',
     source: `${storageApi}/naming-and-referencing-containers--blobs--and-metadata`,
     look: ({ layout }) =>
@@ -28,6 +29,7 @@ export const nameRules: readonly Rule[] = [
   },
   {
     id: 'blob-name-twice',
+    about: 'No two VHDs have the same name.',
     level: 'refusal',
     source: `${storageApi}/naming-and-referencing-containers--blobs--and-metadata`,
     look: ({ layout }) => {
@@ -41,12 +43,15 @@ export const nameRules: readonly Rule[] = [
   },
   {
     id: 'blob-exists',
+    about:
+      'Every name is free, or taken by what `if-exists` allows: no pending copy, no lease, no other kind of blob, no mixed set.',
     level: 'refusal',
     source: `${storageApi}/copy-blob`,
     look: lookAtExistingBlobs,
   },
   {
     id: 'blob-readable',
+    about: 'Whether a name is free can be read.',
     level: 'refusal',
     source: `${storageApi}/get-blob-properties`,
     look: ({ survey }) =>
@@ -60,6 +65,7 @@ export const nameRules: readonly Rule[] = [
   },
   {
     id: 'snapshot-readable',
+    about: 'Whether the name of a snapshot is free can be read.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/rest/api/compute/snapshots/get',
     look: ({ survey }) =>
@@ -73,6 +79,7 @@ export const nameRules: readonly Rule[] = [
   },
   {
     id: 'kept-snapshots-readable',
+    about: 'What an earlier attempt kept can be read.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/rest/api/compute/snapshots/list-by-resource-group',
     look: ({ survey }) =>
@@ -84,6 +91,7 @@ export const nameRules: readonly Rule[] = [
   },
   {
     id: 'keep-partial',
+    about: 'What `keep-partial` keeps can be gone on with.',
     level: 'warning',
     source: 'https://learn.microsoft.com/rest/api/compute/virtual-machines/generalize',
     look: ({ inputs, vm }) =>
@@ -95,6 +103,7 @@ export const nameRules: readonly Rule[] = [
   },
   {
     id: 'snapshot-group',
+    about: 'The resource group of the snapshots is there.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/rest/api/resources/resource-groups/get',
     look: ({ survey, inputs }) => {
@@ -111,6 +120,7 @@ export const nameRules: readonly Rule[] = [
   },
   {
     id: 'snapshot-name',
+    about: 'The names of the snapshots are free.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/rest/api/compute/snapshots/create-or-update',
     look: ({ survey }) =>

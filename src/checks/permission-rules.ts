@@ -8,12 +8,14 @@ import type { Facts, Rule } from './rule.ts';
 export const permissionRules: readonly Rule[] = [
   {
     id: 'permissions',
+    about: 'The identity may do all that this very plan takes, each right at its scope.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/azure/role-based-access-control/custom-roles',
     look: lookAtPermissions,
   },
   {
     id: 'permissions-unknown',
+    about: 'The permissions of the identity can be read.',
     level: 'warning',
     source: 'https://learn.microsoft.com/rest/api/authorization/permissions',
     look: ({ survey }) =>

@@ -19,6 +19,8 @@ export interface Facts {
 /** What must hold, and what is said where it does not. */
 export interface Rule {
   readonly id: string;
+  /** What is looked at, as docs/checks.md tells it. */
+  readonly about: string;
   readonly level: Level;
   /** Public documentation that the rule rests on. */
   readonly source: string;

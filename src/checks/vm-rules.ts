@@ -9,6 +9,7 @@ const compute = 'https://learn.microsoft.com/azure/virtual-machines';
 export const vmRules: readonly Rule[] = [
   {
     id: 'vm-present',
+    about: 'The VM is there and can be read.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/rest/api/compute/virtual-machines/get',
     look: ({ inputs, survey }) =>
@@ -20,6 +21,7 @@ export const vmRules: readonly Rule[] = [
   },
   {
     id: 'vm-settled',
+    about: 'No other operation works on the VM.',
     level: 'refusal',
     source: `${compute}/states-billing`,
     look: ({ vm }) =>
@@ -31,6 +33,7 @@ export const vmRules: readonly Rule[] = [
   },
   {
     id: 'vm-in-transition',
+    about: 'The VM runs or is stopped, and is not on its way between the two.',
     level: 'refusal',
     source: `${compute}/states-billing`,
     look: ({ vm }) =>
@@ -40,6 +43,7 @@ export const vmRules: readonly Rule[] = [
   },
   {
     id: 'crash-consistent',
+    about: 'A specialized image is taken of a stopped VM, unless asked for otherwise.',
     level: 'refusal',
     source: `${compute}/linux/download-vhd`,
     look: ({ vm, inputs }) =>
@@ -54,6 +58,7 @@ export const vmRules: readonly Rule[] = [
   },
   {
     id: 'generalized-but-specialized-asked',
+    about: 'No specialized image is asked of a generalized VM.',
     level: 'refusal',
     source: `${compute}/generalize`,
     look: ({ vm, inputs }) =>
@@ -65,6 +70,7 @@ export const vmRules: readonly Rule[] = [
   },
   {
     id: 'confidential-vm',
+    about: 'The VM is not confidential.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/azure/confidential-computing/confidential-vm-faq',
     look: ({ vm }) =>
@@ -76,6 +82,7 @@ export const vmRules: readonly Rule[] = [
   },
   {
     id: 'trusted-launch',
+    about: 'What a VM with Trusted Launch loses.',
     level: 'warning',
     source: `${compute}/trusted-launch`,
     look: ({ vm }) =>
@@ -87,6 +94,7 @@ export const vmRules: readonly Rule[] = [
   },
   {
     id: 'encryption-at-host',
+    about: 'Encryption at host, which a VHD does not have.',
     level: 'note',
     source: `${compute}/disk-encryption`,
     look: ({ vm }) =>
@@ -98,6 +106,7 @@ export const vmRules: readonly Rule[] = [
   },
   {
     id: 'extensions',
+    about: 'The VM has no extensions, which Batch does not want in an image.',
     level: 'warning',
     source: 'https://learn.microsoft.com/azure/batch/batch-sig-images',
     look: ({ vm, inputs }) =>
@@ -113,6 +122,7 @@ export const vmRules: readonly Rule[] = [
   },
   {
     id: 'scale-set',
+    about: 'No scale set may replace the VM meanwhile.',
     level: 'warning',
     source:
       'https://learn.microsoft.com/azure/virtual-machine-scale-sets/virtual-machine-scale-sets-orchestration-modes',
@@ -125,6 +135,7 @@ export const vmRules: readonly Rule[] = [
   },
   {
     id: 'purchase-plan',
+    about: 'The purchase plan of a Marketplace image, which whoever uses the VHD has to name.',
     level: 'warning',
     source: 'https://learn.microsoft.com/azure/batch/batch-sig-images',
     look: ({ vm }) =>
