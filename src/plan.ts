@@ -202,6 +202,7 @@ export function makePlan(
       deprovisionUser: inputs.deprovisionUser,
       timeoutSeconds: inputs.deprovisionTimeoutInMinutes * 60,
       allowsDomainMember: inputs.source !== 'copy' || inputs.copySubnet !== undefined,
+      notMachine: clone === undefined ? undefined : vm.vmId,
     },
     disks,
     earlier: earlier.reason,

@@ -13,7 +13,15 @@ import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import { buildScenario, SUBSCRIPTION } from '../support/scenario.ts';
 
 const copy = { generalize: '', source: 'copy', 'storage-accounts': 'imageswe1' };
-const obedient: ScenarioGuest = { acts: [linuxStarts(linuxSucceeds)], needsLuns: [0, 5] };
+/** A start script whose settings have such a line. */
+const startWith = (line: string): string =>
+  `^# azure-vm-to-vhd linux start\\nmarker='(?<marker>[0-9a-f]{32})'$[\\s\\S]*^${line}$`;
+/** Begins only when it is told which machine it must not be. */
+const started = {
+  ...linuxStarts(linuxSucceeds),
+  script: startWith("not_machine='[0-9a-f-]{36}'"),
+};
+const obedient: ScenarioGuest = { acts: [started], needsLuns: [0, 5] };
 const subnet = `/subscriptions/${SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Network/virtualNetworks/builder-vnet/subnets/default`;
 
 let azure: LocalAzure;
@@ -132,13 +140,11 @@ describe('a copy', () => {
   });
 
   describe('of a member of a domain', () => {
-    /** A Linux guest that acts as its script does: by what it was ordered. */
-    const order = (allows: boolean): string => `allow_domain_member='${String(allows)}'`;
     const by = 'it is a member of a domain (corp.example.com, by /etc/sssd/sssd.conf)';
     const acts = [
       {
         ...linuxStarts([], ['fact domain corp.example.com', `end refused ${by}: its copy would`]),
-        script: `^# azure-vm-to-vhd linux start\\nmarker='(?<marker>[0-9a-f]{32})'$[\\s\\S]*${order(false)}`,
+        script: startWith("allow_domain_member='false'"),
       },
       linuxStarts(linuxSucceeds, [`note domain ${by} and is not taken out of it`, 'end started']),
     ];

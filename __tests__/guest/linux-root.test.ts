@@ -611,6 +611,33 @@ describeGuest('a guest with the real waagent and cloud-init', () => {
       expect(calls).toEqual([]);
     });
 
+    describe('for a copy', () => {
+      const notMachine = '12345678-9abc-def0-1234-56789abcdef0';
+      const machine = (id: string): string =>
+        `mkdir -p /sys/class/dmi/id\necho ${id} >/sys/class/dmi/id/product_uuid\n`;
+
+      test.each([
+        ['tells the same ID', '12345678-9ABC-DEF0-1234-56789ABCDEF0'],
+        ['tells it as generation 1 does', '78563412-bc9a-f0de-1234-56789abcdef0'],
+      ])('in the VM that was copied, which %s, refuses', async (_name, id) => {
+        const { started, calls } = await deprovision({ prepare: machine(id) }, { notMachine });
+        expect(started.end).toEqual({
+          kind: 'refused',
+          detail: `the script came to the VM that was copied (machine ${notMachine}) instead of its copy: report this`,
+        });
+        expect(calls).toEqual([]);
+      });
+
+      test.each([
+        ['another machine', machine('02345678-9abc-def0-1234-56789abcdef0')],
+        ['a machine that tells no ID', ''],
+        ['a machine that tells nonsense', machine('"Not Specified"')],
+      ])('in %s goes on', async (_name, prepare) => {
+        const { started, reported } = await deprovision({ prepare }, { notMachine });
+        expect([started.end?.kind, reported.end?.kind]).toEqual(['started', 'ok']);
+      });
+    });
+
     test('beside another one refuses', async () => {
       const other = 'f'.repeat(32);
       const { started } = await deprovision({

@@ -41,6 +41,14 @@ describe('the start script', () => {
     expect(lines.filter((line) => line === `end_of_${marker}`)).toHaveLength(1);
   });
 
+  test('names the machine that it must not be run in, where that is known', () => {
+    const id = '02AAB8CD-74FF-4444-9A52-7E6F0B2C1D3E';
+    expect(script({ notMachine: id })).toContain(`\nnot_machine='${id.toLowerCase()}'\n`);
+    for (const notMachine of [undefined, '', `${id}'; reboot; '`]) {
+      expect(script({ notMachine })).toContain("\nnot_machine=''\n");
+    }
+  });
+
   test('has no limit in time when none is ordered', () => {
     expect(script({ notAfter: undefined })).toContain("not_after='2147483647'");
   });

@@ -8,6 +8,8 @@ export interface GuestOrder {
   readonly timeoutSeconds: number;
   /** Whether a member of a domain may be deprovisioned. */
   readonly allowsDomainMember: boolean;
+  /** Azure's ID of a machine that must not be deprovisioned: the one that was copied. Linux only. */
+  readonly notMachine?: string | undefined;
 }
 
 /** An order, and what is called as soon as the guest may be changed. */

@@ -15,6 +15,8 @@ export interface LinuxOrder {
   readonly adminUser?: string | undefined;
   /** Whether a member of a domain may be deprovisioned; otherwise the guest refuses. */
   readonly allowsDomainMember: boolean;
+  /** Azure's ID of a machine that must not be deprovisioned; the guest refuses if it is this one. */
+  readonly notMachine?: string | undefined;
   /** How long the guest has, from the end of the delay on. */
   readonly timeoutSeconds: number;
   /** How long the agent has to tell Azure that the start script ended, before it is stopped. */
@@ -63,6 +65,7 @@ export interface LinuxReport {
 const markerForm = /^[0-9a-f]{32}$/;
 /** What the guest takes for an account; the builder leaves other names out, and the guest judges without. */
 const accountForm = /^[A-Za-z_][A-Za-z0-9._-]{0,63}$/;
+const machineForm = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** Before this a shell of 32 bits can count. */
 const endOfTime = 2 ** 31 - 1;
 
@@ -72,10 +75,12 @@ const endOfTime = 2 ** 31 - 1;
  */
 export function linuxStartScript(order: LinuxOrder): string {
   const adminUser = order.adminUser ?? '';
+  const notMachine = order.notMachine?.toLowerCase() ?? '';
   const settings = {
     marker: checkMarker(order.marker),
     deprovision_user: String(order.deprovisionUser),
     admin_user: accountForm.test(adminUser) ? adminUser : '',
+    not_machine: machineForm.test(notMachine) ? notMachine : '',
     allow_domain_member: String(order.allowsDomainMember),
     timeout_seconds: wholeNumber('timeoutSeconds', order.timeoutSeconds),
     delay_seconds: wholeNumber('delaySeconds', order.delaySeconds),

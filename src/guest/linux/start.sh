@@ -5,7 +5,7 @@ set -u
 umask 077
 export LC_ALL=C
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/share/oem/bin
-: "${marker:?}" "${deprovision_user:?}" "${admin_user?}" "${not_after:?}" "${allow_domain_member:?}"
+: "${marker:?}" "${deprovision_user:?}" "${admin_user?}" "${not_after:?}" "${allow_domain_member:?}" "${not_machine?}"
 
 base=/run/azure-vm-to-vhd
 dir=$base/$marker
@@ -38,6 +38,15 @@ check_occasion() {
     [ -f "$pid" ] && grep -q deprovision.sh "/proc/$(cat "$pid")/cmdline" 2>/dev/null &&
       refuse 'another deprovision is under way in this guest'
   done
+}
+
+# Machines of generation 1 tell their ID with the bytes of its first groups swapped:
+# https://github.com/canonical/cloud-init/blob/main/cloudinit/sources/azure/identity.py
+check_machine() {
+  [ -n "$not_machine" ] || return 0
+  machine=$({ tr '[:upper:]' '[:lower:]' </sys/class/dmi/id/product_uuid; } 2>/dev/null)
+  swapped=$(printf '%s\n' "$machine" | sed -E 's/^(..)(..)(..)(..)-(..)(..)-(..)(..)-/\4\3\2\1-\6\5-\8\7-/')
+  case $not_machine in "$machine" | "$swapped") refuse "the script came to the VM that was copied (machine $not_machine) instead of its copy: report this" ;; esac
 }
 
 find_agent() {
@@ -237,6 +246,7 @@ launch() {
 }
 
 check_occasion
+check_machine
 find_agent
 find_service
 find_provisioner
