@@ -131,7 +131,12 @@ async function runScript(
     });
   });
   const streams = [child.stdout, child.stderr].map(async (input) => {
-    for await (const line of createInterface({ input })) log.add(line);
+    const reader = createInterface({ input });
+    // Also where somebody else has closed it, which the reader would wait for.
+    input.once('close', () => {
+      reader.close();
+    });
+    for await (const line of reader) log.add(line);
   });
   await Promise.all(streams);
   return ended;

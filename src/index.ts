@@ -15,6 +15,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     cancelled.abort();
   });
 }
+// The runner has gone: nobody reads the log any more, nor what the run comes to.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', () => {
+    cancelled.abort();
+  });
+}
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => {
     core.setFailed(describe(error));

@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -318,6 +319,29 @@ describe('a run that ends in the middle', () => {
     await expectNothingLeft(azure);
     expectNoSecrets(run);
   });
+});
+
+test('a run whose runner has gone, so that nobody reads its log, closes what it opened', async () => {
+  await azure.setFaults([hangPieces('.*-os-1')]);
+  let child: ChildProcess | undefined;
+  const run = await runAction(
+    azure,
+    {},
+    {
+      onStart: (started) => {
+        child ??= started;
+      },
+      onLine: (line) => {
+        if (!line.includes('is generalized')) return;
+        child?.stdout?.destroy();
+        child?.stderr?.destroy();
+      },
+    },
+  );
+  expect(run.main.exitCode).toBe(1);
+  expect(run.main.state).toMatchObject({ journal: expect.any(String) });
+  expect(run.post.log).toContain('Nothing is left to close.');
+  await expectNothingLeft(azure);
 });
 
 test.each([
