@@ -7,7 +7,7 @@ const pure = [
   'src/{plan,layout,run,expected-work}.ts',
   'src/checks/*.ts',
   'src/{permissions,rights}.ts',
-  'src/{vhd,marks}.ts',
+  'src/{vhd,marks,remedies}.ts',
   'src/{blob-name,lock-names}.ts',
   'src/earlier.ts',
   'src/copy/{progress,outcome,pieces,ranges,crc64,read-back,sidecar,page-check}.ts',

@@ -270,7 +270,7 @@ function openMore(
     open(snapshotId).catch((error: unknown) => {
       const { name } = requireResourceId(snapshotId);
       const failed = explain(`Could not take snapshot "${name}" of disk "${disk.diskName}"`, error);
-      if (!signal.aborted) log.info(`${failed.message} The other snapshots of the disk serve.`);
+      if (!signal.aborted) log.info(`${failed.reason} The other snapshots of the disk serve.`);
       return undefined;
     }),
   );

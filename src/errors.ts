@@ -1,3 +1,5 @@
+import { remedyFor } from './remedies.ts';
+
 /**
  * Whose fault an error is: `input` (fix the workflow), `refused` (a check before anything was touched),
  * `azure` (a call failed), `copy` and `verify` (a VHD is not right), `cancelled`, `bug` (ours).
@@ -7,11 +9,18 @@ export type ErrorCode = 'input' | 'refused' | 'azure' | 'copy' | 'verify' | 'can
 /** An error whose message is one finished sentence or more for the user, on one line, without secrets. */
 export class ActionError extends Error {
   readonly code: ErrorCode;
+  /** The message without what to do next: for a failure that does not end the run. */
+  readonly reason: string;
 
-  constructor(code: ErrorCode, message: string, options?: { cause: unknown }) {
-    super(message, options);
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { cause, reason = message }: { cause?: unknown; reason?: string } = {},
+  ) {
+    super(message, cause === undefined ? undefined : { cause });
     this.name = 'ActionError';
     this.code = code;
+    this.reason = reason;
   }
 }
 
@@ -25,6 +34,18 @@ export interface AzureFailure {
   readonly source: { readonly status: number; readonly code: string | undefined } | undefined;
   /** How long Azure asked to wait, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /** What was called; undefined where the error does not tell, or no single thing was. */
+  readonly request: CalledResource | undefined;
+  /** Of the answer, by which Azure's support finds it. */
+  readonly requestId: string | undefined;
+}
+
+/** What a call was to. */
+export interface CalledResource {
+  readonly service: 'resource-manager' | 'blobs' | 'export' | 'other';
+  readonly host: string;
+  /** Resource ID, or URL without its query; undefined for what belongs to a whole subscription, as its operations. */
+  readonly target: string | undefined;
 }
 
 /** How the SDKs word a long-running operation that ended as Failed, with HTTP status 200. */
@@ -49,6 +70,8 @@ export function azureFailure(error: unknown): AzureFailure {
       ? { status: sourceStatus, code: header('x-ms-copy-source-error-code') }
       : undefined,
     retryAfterMs: retryAfterSeconds >= 0 ? retryAfterSeconds * 1000 : undefined,
+    request: calledResource(fields['request']),
+    requestId: header('x-ms-request-id') ?? header('x-ms-correlation-request-id'),
   };
 }
 
@@ -61,6 +84,20 @@ function headersOf(response: unknown): (name: string) => string | undefined {
   };
 }
 
+const resourceGroup = /^\/subscriptions\/[^/]+\/resourceGroups\/[^/]+(\/providers(\/[^/]+){3})?/i;
+
+function calledResource(request: unknown): CalledResource | undefined {
+  const url = URL.parse((isRecord(request) ? text(request['url']) : undefined) ?? '');
+  if (url === null) return undefined;
+  const { host, origin, pathname } = url;
+  if (/^\/subscriptions\//i.test(pathname)) {
+    return { service: 'resource-manager', host, target: resourceGroup.exec(pathname)?.[0] };
+  }
+  const target = `${origin}${pathname}`;
+  if (host.startsWith('md-')) return { service: 'export', host, target: origin };
+  return { service: host.includes('.blob.') ? 'blobs' : 'other', host, target };
+}
+
 /**
  * The error of a step: what failed, with the object quoted, why, and what to do next.
  * An ActionError passes through as it is, so that the innermost sentence wins.
@@ -68,11 +105,9 @@ function headersOf(response: unknown): (name: string) => string | undefined {
 export function explain(what: string, error: unknown, next?: string): ActionError {
   if (error instanceof ActionError) return error;
   if (isAbort(error)) return new ActionError('cancelled', `${what}: cancelled.`, { cause: error });
-  const remedy = next ?? remedyFor(azureFailure(error).code);
-  const sentence = `${what}: ${reasonOf(error)}`;
-  return new ActionError('azure', remedy === undefined ? sentence : `${sentence} ${remedy}`, {
-    cause: error,
-  });
+  const reason = `${what}: ${reasonOf(error)}`;
+  const remedy = next ?? remedyFor(azureFailure(error));
+  return new ActionError('azure', `${reason} ${remedy}`, { cause: error, reason });
 }
 
 /** Why a call failed, as a sentence: code, HTTP status and message, as far as there are any. */
@@ -130,22 +165,6 @@ export function redact(message: string): string {
 export function listOf(parts: readonly string[], word = 'and'): string {
   if (parts.length < 2) return parts.join('');
   return `${parts.slice(0, -1).join(', ')} ${word} ${parts.at(-1) ?? ''}`;
-}
-
-const remedies: Readonly<Record<string, string>> = {
-  AuthorizationFailed:
-    'Grant the identity this action (docs/permissions.md), wait some minutes and run again.',
-  LinkedAuthorizationFailed:
-    'Grant the identity this action on the linked resource (docs/permissions.md).',
-  AuthorizationPermissionMismatch:
-    'Grant the identity "Storage Blob Data Contributor" on the storage account; a new role assignment needs some minutes.',
-  AuthorizationFailure: 'Let the runner through the firewall of the storage account.',
-  ScopeLocked: 'Remove the lock, or take resources that are not locked.',
-  RequestDisallowedByPolicy: 'Ask the owner of the policy for an exemption.',
-};
-
-function remedyFor(code: string | undefined): string | undefined {
-  return code === undefined ? undefined : remedies[code];
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -7,6 +7,7 @@ import type { Step } from '../../local-runner/run-action.ts';
 import { expectNoSecrets, runAction, type ActionRun } from './action.ts';
 import { distinctCalls, type DistinctCall } from './distinct-calls.ts';
 import { startLocalAzure, type LocalAzure } from './local-azure.ts';
+import { remedyIn } from './remedy.ts';
 import { buildScenario, SUBSCRIPTION } from './scenario.ts';
 import { vhdClient } from './vhd-check.ts';
 
@@ -165,13 +166,17 @@ export function expectSuccess(run: ActionRun): void {
   expectNoSecrets(run);
 }
 
-/** Asserts that a run failed cleanly: one line that names the step, a right exit code, no secret. */
+/** Asserts that a run failed cleanly: one line that names the step and what to do next, a right exit code, no secret. */
 export function expectCleanFailure(run: ActionRun): void {
   const errors = errorsOf(run);
   expect(errors).toHaveLength(1);
   expect(errors[0]).toMatch(
     /^##\[error\](Could not|The |Blob |Disk |Snapshot |VM |\d+ reasons|.*Nothing was changed\.$)/,
   );
+  expect({ error: errors[0], remedy: remedyIn(errors[0] ?? '') }).toEqual({
+    error: errors[0],
+    remedy: expect.any(String),
+  });
   expect(errors[0]).not.toMatch(/Unexpected error|\bbug\b|undefined|\[object/);
   expect(run.main.exitCode).toBe(1);
   expect(run.manifest?.succeeded ?? false).toBe(false);

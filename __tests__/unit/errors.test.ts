@@ -78,22 +78,22 @@ suite('the error of a step', () => {
       'Could not x: AuthorizationFailed (403): the client does not have authorization. Do this.',
     ],
     [
-      'no remedy for an unknown code',
+      'the remedy of its status where the code is unknown',
       sdkError('VM is busy', { code: 'Busy', statusCode: 409 }),
       undefined,
-      'Could not x: Busy (409): VM is busy.',
+      'Could not x: Busy (409): VM is busy. Something else works on it or has changed it: see what works on it, wait for its end and run again.',
     ],
     [
       'no label without code and status',
       new Error('Nobody answers'),
       undefined,
-      'Could not x: nobody answers.',
+      'Could not x: nobody answers. Run again; if it stays so, report it with the debug log.',
     ],
     [
       'a status alone',
       sdkError('Bad gateway!', { statusCode: 502 }),
       undefined,
-      'Could not x: (502): bad gateway!',
+      'Could not x: (502): bad gateway! Azure fails here, which should pass: look at https://azure.status.microsoft and run again later.',
     ],
   ])('has %s', (_name, cause, next, expected) => {
     const error = explain('Could not x', cause, next);
@@ -172,7 +172,7 @@ suite('secrets', () => {
   });
 
   test('a SAS does not survive in the error of a step', () => {
-    expect(explain('Could not x', leaky).message).toBe(
+    expect(explain('Could not x', leaky).reason).toBe(
       'Could not x: copy from "https://md-export.blob.storage.azure.net/abc/def" failed.',
     );
   });

@@ -9,6 +9,8 @@ function failureOf(overrides: Partial<AzureFailure> = {}): AzureFailure {
     message: 'no',
     source: undefined,
     retryAfterMs: undefined,
+    request: undefined,
+    requestId: undefined,
     ...overrides,
   };
 }

@@ -3,7 +3,7 @@ import type { Blobs } from '../azure/blobs.ts';
 import type { Pages } from '../azure/pages.ts';
 import type { BlobCalls } from '../azure/storage-http-client.ts';
 import { together } from '../concurrency.ts';
-import { azureFailure, describe, explain, reasonOf } from '../errors.ts';
+import { azureFailure, explain, reasonOf } from '../errors.ts';
 import type { ByteRange } from '../facts.ts';
 import type { CopyMethod, Verify } from '../inputs.ts';
 import type { Leases } from '../lease.ts';
@@ -224,7 +224,7 @@ async function findPieces(source: DiskSource, rig: Shared): Promise<Pieces | und
     rig.signal.throwIfAborted();
     const failed = explain(`Could not list the pages of disk "${disk.diskName}"`, error);
     if (rig.copyMethod === 'page-ranges') throw failed;
-    rig.log.info(`${describe(failed)} Whole VHDs are copied by Copy Blob instead.`);
+    rig.log.info(`${failed.reason} Whole VHDs are copied by Copy Blob instead.`);
     return undefined;
   }
 }
