@@ -8,7 +8,7 @@ const pure = [
   'src/checks/*.ts',
   'src/{permissions,rights}.ts',
   'src/{vhd,marks,remedies}.ts',
-  'src/{blob-name,lock-names}.ts',
+  'src/{blob-name,claim,lock-names}.ts',
   'src/earlier.ts',
   'src/copy/{progress,outcome,pieces,ranges,crc64,read-back,sidecar,page-check}.ts',
   'src/copy/{piece-checksums,piece-failure,lane,followers,window}.ts',

@@ -27,6 +27,7 @@ import {
 } from './snapshots.ts';
 import { SourceVm } from './source-vm.ts';
 import type { Timeline } from './timeline.ts';
+import { claimVm, requireUnclaimed } from './vm-claims.ts';
 
 /** What the sequence works with. */
 export interface Rig {
@@ -72,6 +73,7 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
   }
   await timeline.phase('Lock', async () => {
     await locks.take();
+    await claimVm(plan, rig);
     await source.requireUnchanged();
   });
   if (plan.leftovers.length > 0) {
@@ -79,7 +81,7 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
   }
   if (plan.clone !== undefined) {
     await locks.require('copy the VM');
-    await makeClone(plan.clone, rig);
+    await makeClone(plan.clone, rig, () => requireUnclaimed(plan, rig));
   }
   await prepareGuest(plan, source, locks, rig);
   if (plan.power.powerOff) await timeline.phase('Stop the VM', () => source.stop());

@@ -1,6 +1,7 @@
 import type { BlobState, ListedSnapshot, VirtualMachine } from './facts.ts';
 import type { DiskKey, DiskLayout, Layout } from './layout.ts';
 import {
+  CLAIM_TAG,
   GENERALIZED_TAG,
   KEPT_TAG,
   KEY_METADATA,
@@ -62,9 +63,18 @@ export function findEarlier(
   run: Run,
 ): Earlier {
   const disks = new Set(layout.disks.map(({ diskId }) => diskId.toLowerCase()));
-  const ours = listed.filter(
+  const left = listed.filter(
     ({ tags, sourceId = '' }) => isEarlier(tags, run) && disks.has(sourceId.toLowerCase()),
   );
+  const isClaim = ({ tags }: ListedSnapshot): boolean => tags[CLAIM_TAG] !== undefined;
+  const claims = left.filter(isClaim).flatMap(keptFrom);
+  const ours = left.filter((snapshot) => !isClaim(snapshot));
+  const { snapshots, stale, reason } = judgeKept(vm, layout, ours);
+  return { snapshots, stale: [...stale, ...claims], reason };
+}
+
+/** Of snapshots that were taken to be copied from. */
+function judgeKept(vm: VirtualMachine, layout: Layout, ours: readonly ListedSnapshot[]): Earlier {
   const byKey = Map.groupBy(ours, ({ tags }) => tags[KEY_TAG] ?? '');
   const attempts = [...byKey.values()].sort((left, right) => attemptOf(right) - attemptOf(left));
   const kept = ours.flatMap(keptFrom);

@@ -26,6 +26,8 @@ export type Lease =
     }
   /** A blob whose lease says that this run works on a VM or on a set of names. */
   | { readonly kind: 'lock'; readonly url: string; readonly key: string }
+  /** A snapshot that says that this run works on a VM. */
+  | { readonly kind: 'claim'; readonly id: string; readonly key: string }
   /** What a copy of a VM is made of, beside its snapshots. */
   | { readonly kind: 'resource'; readonly id: string; readonly key: string }
   /** A VM that ran before, and is to run again. */
@@ -163,8 +165,8 @@ export function staysOpen(lease: Lease): boolean {
 
 /**
  * Closes leases, as many at once as Azure allows: a snapshot comes after the grants on it, since an active SAS keeps it
- * from being deleted, and locks come last. In a hurry a snapshot waits only until the revoking is accepted; a deletion
- * that is refused then is repeated by its release.
+ * from being deleted, a claim after the VM runs again, and locks come last. In a hurry a snapshot waits only until the
+ * revoking is accepted; a deletion that is refused then is repeated by its release.
  */
 export async function closeInOrder(
   leases: readonly Lease[],
@@ -173,7 +175,7 @@ export async function closeInOrder(
 ): Promise<void> {
   const locks = leases.filter(({ kind }) => kind === 'lock');
   const closing = leases
-    .filter(({ kind }) => !['snapshot', 'lock', 'resource'].includes(kind))
+    .filter(({ kind }) => !['snapshot', 'lock', 'resource', 'claim'].includes(kind))
     .map((lease) => {
       const { promise: sent, resolve } = Promise.withResolvers<undefined>();
       const onSent = (): void => {
@@ -191,8 +193,16 @@ export async function closeInOrder(
       await Promise.all(grants.map(({ free }) => free));
       await close(lease);
     });
+  const claims = leases
+    .filter(({ kind }) => kind === 'claim')
+    .map(async (lease) => {
+      const starts = closing.filter((one) => one.lease.kind === 'stopped-vm');
+      await Promise.all(starts.map(({ free }) => free));
+      await close(lease);
+    });
   const resources = closeResources(leases, close);
-  await Promise.all([...closing.map(({ done }) => done), ...snapshots, resources]);
+  const before = [...closing.map(({ done }) => done), ...snapshots, ...claims, resources];
+  await Promise.all(before);
   await Promise.all(locks.map((lock) => close(lock)));
 }
 
@@ -221,6 +231,8 @@ function nameOf(lease: Lease): string {
       return `unfinished blob "${lease.url}"`;
     case 'lock':
       return `the lock "${lease.url}"`;
+    case 'claim':
+      return `the claim on the VM, snapshot "${lease.id}"`;
     case 'resource':
       return `temporary resource "${lease.id}"`;
     case 'stopped-vm':
@@ -231,6 +243,7 @@ function nameOf(lease: Lease): string {
 function commandFor(lease: Lease): string {
   switch (lease.kind) {
     case 'snapshot':
+    case 'claim':
       return `az snapshot delete --ids "${lease.id}"`;
     case 'grant':
       return `az snapshot revoke-access --ids "${lease.id}"`;

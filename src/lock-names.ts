@@ -10,6 +10,8 @@ export interface PlannedLock {
   /** As a sentence begins: what is worked on. */
   readonly what: string;
   readonly url: string;
+  /** It locks the VM, not a set of names. */
+  readonly isOfVm: boolean;
 }
 
 /** Beside the VHDs, but in a folder of its own, where nobody looks for them. */
@@ -17,8 +19,8 @@ const FOLDER = '.vm-to-vhd';
 
 /**
  * The locks of a run, in the order in which every run takes them, so that of two runs that share several one gets all.
- * Each container that is written to has one for the VM and one for the names of the VHDs. Runs that share a VM but no
- * container do not meet.
+ * Each container that is written to has one for the names of the VHDs and one for the VM, unless the VM is only copied
+ * from, which harms nobody. Runs that share a VM but no container meet by their claims.
  */
 export function planLocks(
   inputs: Inputs,
@@ -35,9 +37,12 @@ export function planLocks(
     .flatMap(({ name, blobEndpoint }): readonly PlannedLock[] => {
       const at = (kind: string, text: string): string =>
         `${blobEndpoint}/${inputs.container}/${FOLDER}/${kind}-${hash(text)}.lock`;
+      const isOnlyRead = inputs.source === 'copy' && inputs.deleteSource === 'none';
+      const ofVm = { what: `VM "${vm.name}"`, url: at('vm', vm.id.toLowerCase()), isOfVm: true };
       return [
-        { what: `VM "${vm.name}"`, url: at('vm', vm.id.toLowerCase()) },
+        ...(isOnlyRead ? [] : [ofVm]),
         {
+          isOfVm: false,
           what: `The set "${names}" in container "${inputs.container}" of storage account "${name}"`,
           url: at('set', names),
         },
@@ -46,6 +51,7 @@ export function planLocks(
     .sort((left, right) => (left.url < right.url ? -1 : 1));
 }
 
-function hash(text: string): string {
+/** 16 hex digits for a text. */
+export function hash(text: string): string {
   return formatCrc64(crc64(new TextEncoder().encode(text)));
 }

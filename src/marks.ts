@@ -8,6 +8,10 @@ export const MADE_TAG = 'vm-to-vhd-made';
 export const KEPT_TAG = 'vm-to-vhd-kept';
 /** `true` on snapshots of a VM that is generalized, and so cannot run any more. */
 export const GENERALIZED_TAG = 'vm-to-vhd-generalized';
+/** On the snapshot by which a run claims a VM: `hash of the VM's ID/job/step`. */
+export const CLAIM_TAG = 'vm-to-vhd-claim';
+/** Beside it: the URL of the lock blob whose lease lives as long as the run does. */
+export const LOCK_TAG = 'vm-to-vhd-lock';
 export const KEY_METADATA = 'vmtovhd_key';
 /** `copying`, and `complete` only when a VHD is copied and verified; `lock` for a blob whose lease is a lock. */
 export const STATE_METADATA = 'vmtovhd_state';

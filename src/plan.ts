@@ -1,3 +1,4 @@
+import { planClaim, type PlannedClaim } from './claim.ts';
 import type { ClonePlan } from './clone/clone-plan.ts';
 import { sidecarUrl } from './copy/sidecar.ts';
 import { planDeletion, type DeletionPlan, type SourceParts } from './delete-source.ts';
@@ -71,6 +72,8 @@ export interface Plan {
   readonly isDone: boolean;
   /** Taken before anything else is changed, in this order; none when nothing is to do. */
   readonly locks: readonly PlannedLock[];
+  /** Made after the locks; undefined when nothing is to do. */
+  readonly claim: PlannedClaim | undefined;
   /** Containers that are made first. */
   readonly newContainers: readonly {
     readonly account: StorageAccount;
@@ -183,12 +186,17 @@ export function makePlan(
     sourceParts && !isDone
       ? planDeletion(sourceParts, new Set(layout.disks.map(({ key }) => key)))
       : undefined;
+  const changesVm = inputs.source === 'vm' && Object.values(power).some(Boolean);
+  const isChanging = changesVm || deletion !== undefined;
   const more =
     (power.removeExtensions ? vm.extensions.length - 1 : 0) +
     countCloneChanges(clone) +
-    (deletion === undefined ? 0 : 1 + deletion.stages.flat().length);
+    (deletion === undefined ? 0 : 1 + deletion.stages.flat().length) +
+    (isChanging ? 2 : 0);
   const expected = isDone ? NO_WORK : expectWork(disks, power, inputs.keepSnapshots, more);
   const sasDurationInSeconds = inputs.sasDurationInSeconds ?? defaultSasDuration(expected);
+  const locks = isDone ? [] : planLocks(inputs, vm, layout, run);
+  const tags = { ...inputs.tags, ...runTags(run, sasDurationInSeconds) };
   return {
     run,
     vm,
@@ -208,7 +216,8 @@ export function makePlan(
     earlier: earlier.reason,
     leftovers: isDone ? [] : planLeftovers(layout, existing, earlier, run),
     isDone,
-    locks: isDone ? [] : planLocks(inputs, vm, layout, run),
+    locks,
+    claim: isDone ? undefined : planClaim({ inputs, vm, layout, run, locks, isChanging, tags }),
     newContainers: isDone ? [] : findNewContainers(disks, containers),
     snapshotSku: inputs.snapshotSku,
     keepSnapshots: inputs.keepSnapshots,
@@ -217,8 +226,7 @@ export function makePlan(
     verify: inputs.verify,
     sasDurationInSeconds,
     tags: {
-      ...inputs.tags,
-      ...runTags(run, sasDurationInSeconds),
+      ...tags,
       ...(vm.isGeneralized && { [GENERALIZED_TAG]: 'true' }),
     },
     expected,

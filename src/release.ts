@@ -28,6 +28,7 @@ export function createRelease(
         if (await isOurs(lease, signal)) await compute.revokeAccess(lease.id, signal, onSent);
         return;
       case 'snapshot':
+      case 'claim':
         if ((await isOurs(lease, signal)) || isNamedByKey(lease)) {
           await deleteSnapshot(lease.id, signal);
         }

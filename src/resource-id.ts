@@ -7,6 +7,9 @@ export interface ResourceId {
   readonly name: string;
 }
 
+/** Where resources are: a group of a subscription. */
+export type ResourceGroup = Pick<ResourceId, 'subscriptionId' | 'resourceGroup'>;
+
 const shape =
   /^\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/providers\/([^/]+\/[^/]+)\/([^/]+)\/?$/i;
 
@@ -31,7 +34,7 @@ export function formatResourceId(id: ResourceId): string {
 }
 
 /** The ID of the resource group that a resource is in. */
-export function resourceGroupId(id: Pick<ResourceId, 'subscriptionId' | 'resourceGroup'>): string {
+export function resourceGroupId(id: ResourceGroup): string {
   return `/subscriptions/${id.subscriptionId}/resourceGroups/${id.resourceGroup}`;
 }
 

@@ -1,6 +1,7 @@
 import type { Azure } from './azure/session.ts';
 import { LEASE_SECONDS } from './azure/lock-blobs.ts';
-import { runMark, readRunMark, isEarlierMark } from './earlier.ts';
+import { holderOf } from './claim.ts';
+import { runMark, isEarlierMark } from './earlier.ts';
 import { ActionError, azureFailure, explain, reasonOf } from './errors.ts';
 import { lockLeaseId, type Lease, type Leases } from './lease.ts';
 import type { PlannedLock } from './lock-names.ts';
@@ -13,10 +14,11 @@ import {
 } from './marks.ts';
 import type { Plan } from './plan.ts';
 import type { Clock, Log } from './ports.ts';
+import { requireUnclaimed } from './vm-claims.ts';
 
 /** What holding locks needs. */
 export interface RunLocksRig {
-  readonly azure: Pick<Azure, 'blobs' | 'lockBlobs'>;
+  readonly azure: Pick<Azure, 'blobs' | 'compute' | 'lockBlobs'>;
   readonly leases: Leases;
   readonly log: Log;
   readonly clock: Clock;
@@ -69,7 +71,10 @@ export class RunLocks implements Disposable {
     void this.#renewAll();
   }
 
-  /** Throws unless every lock is held for sure; asked before each step that another run would suffer from. */
+  /**
+   * Throws unless every lock is held for sure; asked before each step that another run would suffer from. Where there
+   * was doubt, a run that shares no container may have taken this one for dead and claimed the VM.
+   */
   async require(step: string): Promise<void> {
     const { clock } = this.#rig;
     const doubtful = this.#held.filter(({ renewedAt }) => clock.now() - renewedAt > SURE_MS);
@@ -83,6 +88,7 @@ export class RunLocks implements Disposable {
         `Could not ${step}: the lock "${lock.url}" was lost: ${why} Another run may work on the same by now; see that none does, and run again.`,
       );
     }
+    if (doubtful.length > 0) await requireUnclaimed(this.#plan, this.#rig);
   }
 
   [Symbol.dispose](): void {
@@ -135,7 +141,9 @@ export class RunLocks implements Disposable {
     const blob = await azure.blobs.blobState(lock.url, signal);
     if (blob?.metadata[KEY_METADATA] === run.key) return;
     await azure.lockBlobs.setMetadata(lock.url, lockLeaseId(run.key), this.#metadata(), signal);
-    log.info(`${lock.what} was locked by ${holderOf(blob?.metadata)}, which is gone.`);
+    log.info(
+      `${lock.what} was locked by ${holderOf(blob?.metadata[RUN_METADATA])}, which is gone.`,
+    );
   }
 
   async #refusal(lock: PlannedLock): Promise<ActionError> {
@@ -143,7 +151,7 @@ export class RunLocks implements Disposable {
     const blob = await azure.blobs.blobState(lock.url, signal);
     return new ActionError(
       'refused',
-      `${lock.what} is worked on by ${holderOf(blob?.metadata)}, which holds the lock "${lock.url}". Nothing was stopped or copied. Run again when that run has ended; the lock of a dead one is free after a minute.`,
+      `${lock.what} is worked on by ${holderOf(blob?.metadata[RUN_METADATA])}, which holds the lock "${lock.url}". Nothing was stopped or copied. Run again when that run has ended; the lock of a dead one is free after a minute.`,
     );
   }
 
@@ -192,11 +200,4 @@ export class RunLocks implements Disposable {
       );
     }
   }
-}
-
-function holderOf(metadata: Readonly<Record<string, string>> | undefined): string {
-  const mark = readRunMark(metadata?.[RUN_METADATA] ?? '');
-  if (mark === undefined) return 'another run';
-  const { repository, runId, attempt, job } = mark;
-  return `run ${runId} of "${repository}" (attempt ${attempt}, job "${job}")`;
 }

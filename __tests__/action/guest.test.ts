@@ -63,9 +63,10 @@ const windows = { osType: 'Windows' } as const;
 /** What was done to the VM, in its order. */
 async function stepsOf(): Promise<readonly string[]> {
   const steps = (await changesIn(azure)).flatMap((change) => {
-    const step = /virtualMachines\/builder\/(\w+)\?|(snapshots)\/[^/]+\?|extensions\/(\w+)\?/.exec(
-      change,
-    );
+    const step =
+      /virtualMachines\/builder\/(\w+)\?|(snapshots)\/(?!builder-claim-)[^/]+\?|extensions\/(\w+)\?/.exec(
+        change,
+      );
     const [, ofVm, ofSnapshot, ofExtension] = step ?? [];
     if (ofVm === 'retrieveBootDiagnosticsData') return [];
     if (ofSnapshot !== undefined) return change.startsWith('PUT') ? ['snapshot'] : [];
@@ -203,7 +204,7 @@ describe('a Linux guest', () => {
 });
 
 test.each([
-  { step: 'snapshots', method: 'PUT', path: '/snapshots/' },
+  { step: 'snapshots', method: 'PUT', path: '/snapshots/builder-os-' },
   { step: 'access, when it may be deallocated already', method: 'POST', path: '/beginGetAccess' },
 ])(
   'a run that fails at its $step marks the VM whose guest is deprovisioned, and the next one goes on',

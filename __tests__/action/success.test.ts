@@ -109,7 +109,8 @@ describe('a capture into two accounts with five replicas and two data disks', ()
     const further = /PUT snapshots\/builder-os-\d-[0-9a-f]{12}$/;
     expect(changes.filter((change) => own.test(change))).toHaveLength(3);
     expect(changes.filter((change) => further.test(change))).toHaveLength(4);
-    expect(at(/powerOff/)).toBe(0);
+    expect(at(/PUT snapshots\/builder-claim-/)).toBe(0);
+    expect(at(/powerOff/)).toBe(1);
     expect(last(own)).toBeLessThan(at(/deallocate/));
     expect(at(/deallocate/)).toBeLessThan(at(/generalize/));
     expect(last(own)).toBeLessThan(at(/beginGetAccess/));

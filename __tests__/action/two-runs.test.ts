@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ClientSecretCredential } from '@azure/identity';
 import { BlobClient } from '@azure/storage-blob';
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import type { FaultRule } from '../../local-azure/scenario.ts';
 import { runPhase, type PhaseResult, type Step } from '../../local-runner/run-action.ts';
@@ -17,6 +17,7 @@ import {
   usualInputs,
   type ActionRun,
 } from '../support/action.ts';
+import { linuxStarts, linuxSucceeds } from '../support/guest-acts.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import { buildScenario, CLIENT, CLIENT_SECRET, TENANT } from '../support/scenario.ts';
 
@@ -180,7 +181,8 @@ test('post sends everything that closes before it waits for anything', async () 
   const dead = await running;
   const { resources, grants, blobs } = await azure.state();
   const snapshots = resources['Microsoft.Compute/snapshots'] ?? [];
-  expect([snapshots.length, grants.length]).toEqual([3, 3]);
+  const claims = snapshots.filter(({ name }) => name.startsWith('builder-claim-'));
+  expect([snapshots.length, grants.length, claims.length]).toEqual([4, 3, 1]);
   expect(blobs.filter(({ name }) => name.endsWith('.vhd'))).toHaveLength(3);
   await azure.setFaults([silence]);
   const { length } = await azure.calls();
@@ -192,7 +194,8 @@ test('post sends everything that closes before it waits for anything', async () 
       return closes && !pathname.endsWith('.lock') ? [`${method} ${pathname}`] : [];
     });
   const wanted = [
-    ...snapshots.flatMap(({ id }) => [`POST ${id}/endGetAccess`, `DELETE ${id}`]),
+    ...snapshots.map(({ id }) => `DELETE ${id}`),
+    ...grants.map(({ resourceId }) => `POST ${resourceId}/endGetAccess`),
     ...blobs.flatMap(({ name }) => (name.endsWith('.vhd') ? [`DELETE /vhds/${name}`] : [])),
   ];
   // No operation tells of its end meanwhile: were anything waited for, some of this would never come.
@@ -205,4 +208,93 @@ test('post sends everything that closes before it waits for anything', async () 
   expect(ended.exitCode).toBe(0);
   expect(ended.log).not.toContain('##[warning]');
   await expectNothingLeft(azure);
+});
+
+describe('two runs on one VM that share no container', () => {
+  const away = { 'storage-accounts': 'imageswe2' };
+  const deprovisioning = { generalize: 'deprovision', source: 'vm' };
+  const acting = buildScenario({
+    vm: { osDisk: disk, dataDisks: data, guest: { acts: [linuxStarts(linuxSucceeds)] } },
+  });
+  const refusal =
+    /##\[error\]VM "builder" is worked on by run 1234567890 of "octo-org\/images" \(attempt 1, job "image"\), which claims it by snapshot "builder-claim-[0-9a-f]{12}"\. Nothing was stopped or copied\./;
+
+  /** Starts a run that stops where its log says something, and plays the second one meanwhile. */
+  async function meet(
+    at: RegExp,
+    [left, right]: readonly Readonly<Record<string, string>>[],
+  ): Promise<readonly [ActionRun, ActionRun]> {
+    await azure.reset(acting);
+    const held = Promise.withResolvers<undefined>();
+    const step = signalled('SIGSTOP', at);
+    const first = runAction(
+      azure,
+      { ...inputs, ...left },
+      {
+        ...step,
+        onLine: (line) => {
+          step.onLine?.(line);
+          if (at.test(line)) held.resolve(undefined);
+        },
+      },
+    );
+    await held.promise;
+    const second = await runAction(azure, { ...inputs, ...away, ...right }, other);
+    step.child().kill('SIGCONT');
+    return [await first, second];
+  }
+
+  const guest = /Point of no return/;
+  const stop = /VM "builder" is stopped/;
+  const copy = /Snapshot "builder-os-.*" is taken/;
+  const mark = {};
+  test.each<readonly [string, RegExp, Record<string, string>, Record<string, string>]>([
+    ['marks it, while the guest is deprovisioned', guest, deprovisioning, mark],
+    ['deprovisions it too', guest, deprovisioning, deprovisioning],
+    ['marks it, while it is stopped', stop, mark, mark],
+    [
+      'restarts it, while it is stopped',
+      stop,
+      mark,
+      { generalize: 'none', 'source-power': 'restart' },
+    ],
+    ['marks it, while it is copied', copy, mark, mark],
+    [
+      'copies it, while the guest is deprovisioned',
+      guest,
+      deprovisioning,
+      { source: 'copy', generalize: '' },
+    ],
+  ])('one passes, and the other, which %s, is refused by its name', async (_, at, left, right) => {
+    const [first, second] = await meet(at, [left, right]);
+    expect(second.main.exitCode).toBe(1);
+    expect(second.main.log).toMatch(refusal);
+    expect(second.post.log).not.toContain('##[warning]');
+    expectMade(first);
+    await expectNothingLeft(azure);
+    const { blobs } = await azure.state();
+    expect(blobs.filter(({ name }) => name.includes('2222222222'))).toEqual([]);
+  });
+
+  test('of which one was killed: the other passes as soon as its lock is free, and the post step of the dead one closes its claim', async () => {
+    await azure.reset(scenario);
+    const dead = await phase('main', undefined, signalled('SIGKILL', copy));
+    const credential = new ClientSecretCredential(TENANT, CLIENT, CLIENT_SECRET);
+    for (const url of await locks()) {
+      await new BlobClient(url, credential).getBlobLeaseClient().breakLease(0);
+    }
+    const run = await runAction(azure, { ...inputs, ...away }, other);
+    expectMade(run);
+    const post = await phase('post', dead);
+    expect(post.log).not.toContain('##[warning]');
+    await expectNothingLeft(azure);
+  });
+
+  test('of which both copy it: both pass, also into one container', async () => {
+    const copying = { source: 'copy', generalize: '', 'storage-accounts': 'imageswe1' };
+    const [first, second] = await meet(/The disks of VM "builder" are copied/, [copying, copying]);
+    expectMade(first);
+    expectMade(second);
+    await expectNothingLeft(azure);
+  });
 });

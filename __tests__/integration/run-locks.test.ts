@@ -1,22 +1,15 @@
-import { ClientSecretCredential } from '@azure/identity';
-import { BlobClient, BlobServiceClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
-import { openAzure, type Azure } from '../../src/azure/session.ts';
-import { Leases } from '../../src/lease.ts';
-import type { Plan } from '../../src/plan.ts';
-import type { Clock } from '../../src/ports.ts';
-import { createRelease } from '../../src/release.ts';
-import { RunLocks } from '../../src/run-locks.ts';
-import { planOf, runOf, worldOf } from '../support/facts.ts';
-import {
-  literalClock,
-  literalJournal,
-  literalLog,
-  type LiteralLog,
-} from '../support/literal-ports.ts';
+import type { Azure } from '../../src/azure/session.ts';
+import { runOf } from '../support/facts.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
-import { buildScenario, CLIENT, CLIENT_SECRET, TENANT } from '../support/scenario.ts';
+import {
+  endLeases,
+  lockingRun,
+  openLockingAzure,
+  type LockingRun,
+} from '../support/locking-run.ts';
+import { buildScenario } from '../support/scenario.ts';
 
 const { signal } = new AbortController();
 let local: LocalAzure;
@@ -33,73 +26,18 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await local.reset();
-  const identity = {
-    kind: 'client-secret' as const,
-    clientId: CLIENT,
-    tenantId: TENANT,
-    clientSecret: CLIENT_SECRET,
-  };
-  const environment = { kind: 'named' as const, name: 'AzureCloud' as const };
-  azure = await openAzure({ identity, environment }, () => Promise.reject(new Error()), signal);
-  const credential = new ClientSecretCredential(TENANT, CLIENT, CLIENT_SECRET);
-  for (const account of ['imageswe1', 'imageswe2']) {
-    const service = new BlobServiceClient(`https://${account}.blob.core.windows.net`, credential);
-    await service.getContainerClient('vhds').create();
-  }
+  azure = await openLockingAzure();
 });
 
-interface Running {
-  readonly plan: Plan;
-  readonly locks: RunLocks;
-  readonly leases: Leases;
-  readonly log: LiteralLog;
-  readonly clock: Clock;
-}
-
-/** A run that has taken nothing yet. Its renewals wait until it is over; `onPause` runs instead of any other pause. */
 function runWith(
-  overrides: Parameters<typeof runOf>[0],
-  onPause = (): Promise<void> => Promise.resolve(),
-): Running {
-  const plan = planOf(worldOf({ run: runOf(overrides) }));
-  const log = literalLog();
-  const ticking = literalClock();
-  const clock: Clock = {
-    now: () => ticking.now(),
-    sleep: async (milliseconds, signal) => {
-      if (milliseconds === 15_000) {
-        await new Promise<void>((_, reject) => {
-          signal.addEventListener('abort', () => {
-            reject(signal.reason as Error);
-          });
-        });
-      }
-      await ticking.sleep(milliseconds, signal);
-      await onPause();
-    },
-  };
-  const leases = new Leases(literalJournal([]), createRelease(azure, clock), log);
-  const locks = new RunLocks(plan, { azure, leases, log, clock, signal });
-  return { plan, locks, leases, log, clock };
+  run: Parameters<typeof runOf>[0],
+  onPause?: Parameters<typeof lockingRun>[2],
+): LockingRun {
+  return lockingRun(azure, { run: runOf(run) }, onPause);
 }
 
 const first = { runId: '1', key: '111111111111' };
 const second = { runId: '2', key: '222222222222' };
-
-async function end({ locks, leases }: Running): Promise<void> {
-  await leases.closeAll();
-  locks[Symbol.dispose]();
-}
-
-/** As if a minute had passed in which nobody renewed it. */
-async function endLease(url: string): Promise<void> {
-  const credential = new ClientSecretCredential(TENANT, CLIENT, CLIENT_SECRET);
-  await new BlobClient(url, credential).getBlobLeaseClient().breakLease(0);
-}
-
-async function endLeases({ plan }: Running): Promise<void> {
-  for (const { url } of plan.locks) await endLease(url);
-}
 
 /** Keys of the runs whose names are on locks. */
 async function holders(): Promise<readonly (string | undefined)[]> {
@@ -116,10 +54,10 @@ describe('two runs on one VM', () => {
     await expect(two.locks.take()).rejects.toThrow(
       /^VM "builder" is worked on by run 1 of "octo-org\/images" \(attempt 1, job "build"\), which holds the lock "https:.*\/\.vm-to-vhd\/vm-.*\.lock"\. Nothing was stopped or copied\. Run again when/,
     );
-    await end(two);
+    await two.end();
     expect(await holders()).toEqual([first.key]);
     await one.locks.require('generalize');
-    await end(one);
+    await one.end();
     expect((await local.state()).blobs).toEqual([]);
   });
 
@@ -129,19 +67,19 @@ describe('two runs on one VM', () => {
     );
     const taken = await Promise.allSettled(runs.map(({ locks }) => locks.take()));
     expect(taken.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-    await Promise.all(runs.map(end));
+    await Promise.all(runs.map((run) => run.end()));
     expect((await local.state()).blobs).toEqual([]);
   });
 
   test('the second one passes when the first one has ended', async () => {
     const one = runWith(first);
     await one.locks.take();
-    await end(one);
+    await one.end();
     const two = runWith(second);
     await two.locks.take();
     expect(await holders()).toEqual([second.key]);
     expect(two.log.lines).toEqual([]);
-    await end(two);
+    await two.end();
   });
 });
 
@@ -162,10 +100,10 @@ describe('a run that does not renew its locks', () => {
     expect(one.log.lines).toContainEqual(
       expect.stringMatching(/^warn: The lock "https:.*" was lost/),
     );
-    await end(one);
+    await one.end();
     expect(await holders()).toEqual([second.key]);
     await two.locks.require('stop');
-    await end(two);
+    await two.end();
     expect((await local.state()).blobs).toEqual([]);
   });
 
@@ -174,7 +112,7 @@ describe('a run that does not renew its locks', () => {
     await one.locks.take();
     await one.clock.sleep(21_000, signal);
     await one.locks.require('stop');
-    await end(one);
+    await one.end();
     expect(one.log.lines.filter((line) => line.startsWith('warn'))).toEqual([]);
   });
 
@@ -187,7 +125,7 @@ describe('a run that does not renew its locks', () => {
     await expect(one.locks.require('stop')).rejects.toThrow('was lost: it could not be renewed.');
     await local.setFaults([]);
     await one.locks.require('stop');
-    await end(one);
+    await one.end();
   });
 });
 
@@ -201,8 +139,8 @@ describe('the next attempt of the same workflow run', () => {
       /^info: The set ".*" is still locked by an earlier attempt; its lock is broken\.$/,
     );
     expect(await holders()).toEqual(['333333333333']);
-    await end(one);
-    await end(two);
+    await one.end();
+    await two.end();
   });
 
   test('is refused by a lock that does not end', async () => {
@@ -210,8 +148,8 @@ describe('the next attempt of the same workflow run', () => {
     await one.locks.take();
     const two = runWith({ ...first, key: '333333333333', attempt: '2' });
     await expect(two.locks.take()).rejects.toThrow('is worked on by run 1');
-    await end(two);
-    await end(one);
+    await two.end();
+    await one.end();
   });
 });
 
@@ -221,6 +159,6 @@ test('a run whose answers were lost finds its own lock', async () => {
   await azure.lockBlobs.create(lock?.url ?? '', { vmtovhd_key: first.key });
   await azure.lockBlobs.acquire(lock?.url ?? '', '11111111-1111-4000-8000-111111111111', signal);
   await run.locks.take();
-  await end(run);
+  await run.end();
   expect((await local.state()).blobs).toEqual([]);
 });

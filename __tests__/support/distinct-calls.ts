@@ -64,7 +64,7 @@ const named: readonly (readonly [RegExp, string])[] = [
   [/^.*\/idtoken$/, '/idtoken'],
   [/operations\/[^/]+$/i, 'operations/{id}'],
   [/^.*\/abcd$/, '/abcd'],
-  [/\/snapshots\/builder-(os|lun0)(-\d)?-[^/]+/, '/snapshots/builder-$1$2-{key}'],
+  [/\/snapshots\/builder-(os|lun0|claim)(-\d)?-[^/]+/, '/snapshots/builder-$1$2-{key}'],
   [/-[0-9a-f]{16}\.lock$/, '-{hash}.lock'],
   [/\/builder-\d+-/, '/builder-{run}-'],
 ];

@@ -56,6 +56,16 @@ describe('a re-run', () => {
     );
   });
 
+  test('goes on with the snapshots beside the claim of an attempt that died, which is stale', () => {
+    const tags = { ...keptOf('os').tags, 'vm-to-vhd-claim': 'x/build/capture' };
+    const dead: Record<string, string> = { ...tags, 'vm-to-vhd-key': 'dead' };
+    delete dead['vm-to-vhd-generalized'];
+    const claim = keptOf('os', { id: '/x/builder-claim-dead', tags: dead });
+    const earlier = findEarlier(generalized, layout, [claim, ...all()], world.run);
+    expect(earlier.snapshots.size).toBe(layout.disks.length);
+    expect(earlier.stale.map(({ key }) => key)).toEqual(['dead']);
+  });
+
   test('of a VM that may have run since copies everything anew', () => {
     const earlier = findEarlier(vmOf(), layout, all(), world.run);
     expect(earlier.snapshots.size).toBe(0);

@@ -152,6 +152,18 @@ describe('disposal', () => {
     expect(closing).toHaveLength(12);
   });
 
+  test('closes the claim on a VM when the VM runs again, and before the locks', async () => {
+    const { leases, events } = rig();
+    const claim: Lease = { kind: 'claim', id: '/s/claim', key: 'k' };
+    await hold(leases, lock, claim, stopped);
+    await leases[Symbol.asyncDispose]();
+    expect(events.filter((event) => /^(begin|end)/.test(event))).toEqual([
+      ...['begin stopped-vm /vm', 'end stopped-vm /vm'],
+      ...['begin claim /s/claim', 'end claim /s/claim'],
+      ...[`begin lock ${lock.url}`, `end lock ${lock.url}`],
+    ]);
+  });
+
   test('closes a copy of a VM from the VM down to its network, whenever they were acquired', async () => {
     const { leases, events } = rig();
     const part = (type: string): Lease => ({

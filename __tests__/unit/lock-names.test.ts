@@ -41,6 +41,13 @@ describe('the locks', () => {
     ]);
   });
 
+  test('are none for a VM that is only copied', () => {
+    const kinds = (deleteSource: 'none' | 'vm'): readonly boolean[] =>
+      locksOf({ inputs: inputsOf({ source: 'copy', deleteSource }) }).map(({ isOfVm }) => isOfVm);
+    expect(kinds('none')).toEqual([false, false]);
+    expect(kinds('vm')).toEqual([false, true, false, true]);
+  });
+
   test.each<readonly [string, Partial<World>, Partial<World>, RegExp, number]>([
     ['other runs on the same VM share its locks', {}, { run: runOf({ runId: '99' }) }, /\/vm-/, 2],
     [

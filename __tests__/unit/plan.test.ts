@@ -72,7 +72,7 @@ describe('the plan', () => {
     expect(planOf(worldOf()).expected).toEqual({
       bytes: (3 * 8 + 4) * GIBIBYTE,
       seconds: Math.ceil((8 * 1024) / 60),
-      changes: 3 + (3 + 1) * 4,
+      changes: 3 + (3 + 1) * 4 + 2,
       copies: 3 + 1,
       exports: 3 + 1,
       transactions: 3 * (2 * 1024 + 10) + (1024 + 10),

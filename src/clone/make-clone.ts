@@ -24,15 +24,19 @@ export interface CloneRig extends AgentRig {
 
 /**
  * Makes a copy of a VM and waits until its agent reports. The source VM is only read from. Everything is held by the
- * leases before it is made; who disposes of them ends the copy.
+ * leases before it is made; who disposes of them ends the copy. `onRead` comes when the source has been read.
  */
-export async function makeClone(plan: ClonePlan, rig: CloneRig): Promise<VirtualMachine> {
+export async function makeClone(
+  plan: ClonePlan,
+  rig: CloneRig,
+  onRead = (): Promise<void> => Promise.resolve(),
+): Promise<VirtualMachine> {
   const { azure, timeline, log, signal } = rig;
   for (const note of plan.notes) log.info(note);
   await timeline.phase('Copy the VM', async () => {
     await together(
       signal,
-      (linked) => copyDisks(plan, { ...rig, signal: linked }),
+      (linked) => copyDisks(plan, { ...rig, signal: linked }, onRead),
       (linked) => makeNetwork(plan, { ...rig, signal: linked }),
     );
     await makeVm(plan, rig);
@@ -45,11 +49,16 @@ export async function makeClone(plan: ClonePlan, rig: CloneRig): Promise<Virtual
 }
 
 /** All snapshots are taken before the first disk is made, so that they are near each other in time. */
-async function copyDisks(plan: ClonePlan, rig: CloneRig): Promise<void> {
+async function copyDisks(
+  plan: ClonePlan,
+  rig: CloneRig,
+  onRead: () => Promise<void>,
+): Promise<void> {
   const { log, signal } = rig;
   await each(plan.disks, signal, (copy, linked) =>
     takeSnapshot(plan, copy, { ...rig, signal: linked }),
   );
+  await onRead();
   await each(plan.disks, signal, (copy, linked) =>
     makeDisk(plan, copy, { ...rig, signal: linked }),
   );

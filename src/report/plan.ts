@@ -18,6 +18,7 @@ export function renderPlan(plan: Plan): readonly string[] {
     ...(power.restart ? ['start it again after the snapshots'] : []),
   ];
   const { clone, deletion } = plan;
+  const claimed = plan.claim?.snapshot;
   const of =
     clone === undefined
       ? ''
@@ -37,6 +38,11 @@ export function renderPlan(plan: Plan): readonly string[] {
     `${methods[plan.copyMethod]}; ${proofOf(plan)}.`,
     `${formatCount(expected.changes, 'change')} by the resource manager and ${expected.copies} copies; at most ${formatBytes(expected.bytes)} to copy, at least ${formatSeconds(expected.seconds)} when every page holds data; the SAS live for ${formatSeconds(plan.sasDurationInSeconds)}.`,
     costsOf(plan),
+    ...(claimed === undefined
+      ? []
+      : [
+          `VM "${vm.name}" is claimed by snapshot "${requireResourceId(claimed.id).name}" of its OS disk, which is deleted at the end.`,
+        ]),
     ...(deletion === undefined ? [] : describeDeletion(deletion)),
   ];
 }
