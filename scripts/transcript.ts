@@ -94,7 +94,8 @@ function normalize(line: string): readonly string[] {
     line
       .replace(/##\[(end)?group\]/, (_, end) => (end === undefined ? '▾ ' : ''))
       .replace(/^##\[(\w+)\]/, (_, level: string) => `${level}: `)
-      .replace(/(builder-os-)[0-9a-f]{12}/g, '$1…')
+      .replace(/(builder-(?:os|claim)-)[0-9a-f]{12}/g, '$1…')
+      .replace(/\([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\)/g, '(…)')
       .replace(/\b\d+ %,/g, '… %,')
       .replace(/(replicas) \d+ %/g, '$1 … %')
       .replace(/by \d+ transactions/, 'by … transactions')

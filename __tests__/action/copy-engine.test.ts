@@ -147,7 +147,7 @@ describe('piece by piece', () => {
     const { resources } = await azure.state();
     expect(resources['Microsoft.Compute/snapshots']).toBeUndefined();
     const snapshots = (await azure.calls()).filter(
-      ({ method, url }) => method === 'PUT' && /\/snapshots\/[^/?]+\?/.test(url),
+      ({ method, url }) => method === 'PUT' && /\/snapshots\/builder-os-[^/?]+\?/.test(url),
     );
     expect(snapshots).toHaveLength(1);
   });
@@ -353,7 +353,7 @@ describe('without a way out', () => {
     expect(reasons.sort()).toEqual(
       ['builder-data0', 'builder-data5'].map(
         (disk) =>
-          `Could not list the pages of disk "${disk}": FeatureNotSupported (400): no ranges.`,
+          `Could not list the pages of disk "${disk}": FeatureNotSupported (400): no ranges. Set "copy-method: auto", so that it is copied by Copy Blob, and run again.`,
       ),
     );
     await expectNothingLeft(azure);

@@ -30,7 +30,8 @@ test('plan-only shows every name and right, and changes nothing', async () => {
       power: { powerOff: true, deallocate: true, generalize: true, restart: false },
       snapshots: { length: 4 },
       vhds: { length: 4 },
-      expected: { changes: 19, copies: 4, exports: 4, bytes: 6 * 1024 ** 3 },
+      claim: expect.stringMatching(/\/snapshots\/builder-claim-[0-9a-f]{12}$/),
+      expected: { changes: 21, copies: 4, exports: 4, bytes: 6 * 1024 ** 3 },
     },
   });
   for (const text of [run.main.log, run.main.summary, run.manifestText]) {

@@ -222,7 +222,11 @@ async function findPieces(source: DiskSource, rig: Shared): Promise<Pieces | und
     return await readPieces(first, disk, rig);
   } catch (error) {
     rig.signal.throwIfAborted();
-    const failed = explain(`Could not list the pages of disk "${disk.diskName}"`, error);
+    const failed = explain(
+      `Could not list the pages of disk "${disk.diskName}"`,
+      error,
+      'Set "copy-method: auto", so that it is copied by Copy Blob, and run again.',
+    );
     if (rig.copyMethod === 'page-ranges') throw failed;
     rig.log.info(`${failed.reason} Whole VHDs are copied by Copy Blob instead.`);
     return undefined;

@@ -38,6 +38,7 @@ export function renderManifest(result: Result, createdAt: string): string {
         snapshots: plan.isDone
           ? []
           : plan.disks.flatMap((disk) => disk.exports.map(({ snapshotId }) => snapshotId)),
+        claim: plan.claim?.snapshot?.id,
         vhds: plan.disks.flatMap((disk) =>
           disk.replicas.map(({ url, overwrite }) => ({ url, overwrite: overwrite !== undefined })),
         ),
