@@ -184,6 +184,7 @@ function lowerFirst(message: string): string {
   return /^[A-Z][a-z]/.test(message) ? message.charAt(0).toLowerCase() + message.slice(1) : message;
 }
 
-function endSentence(message: string): string {
+/** With a stop at its end, whatever it ended with. */
+export function endSentence(message: string): string {
   return /[.!?]$/.test(message) ? message : `${message}.`;
 }

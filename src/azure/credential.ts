@@ -9,7 +9,7 @@ import {
 } from '@azure/identity';
 import type { GetTokenOptions, TokenCredential } from '@azure/core-auth';
 import type { HttpClient } from '@azure/core-rest-pipeline';
-import { ActionError, azureFailure } from '../errors.ts';
+import { ActionError, azureFailure, endSentence } from '../errors.ts';
 import type { Identity } from '../inputs.ts';
 import type { Cloud } from './clouds.ts';
 
@@ -107,7 +107,7 @@ export async function signIn(
     const message = messageOf(error);
     throw new ActionError(
       'azure',
-      `Could not sign in ${whoOf(identity)}: ${message} ${nextFor(identity, message)}`,
+      `Could not sign in ${whoOf(identity)}: ${endSentence(message)} ${nextFor(identity, message)}`,
       {
         cause: error,
       },
