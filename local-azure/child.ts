@@ -39,12 +39,14 @@ export interface ChildOptions {
   readonly options?: readonly string[];
   /** Out of the process group, so that Ctrl+C in a terminal does not reach it. */
   readonly detached?: boolean;
+  /** Beside the environment of this process. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Starts a local Azure and waits until it is ready; rejects with what it printed if it ends instead. */
 export async function startChild(
   scenario: Scenario,
-  { folder, options = [], detached = false }: ChildOptions,
+  { folder, options = [], detached = false, environment: added = {} }: ChildOptions,
 ): Promise<LocalAzureChild> {
   const scenarioFile = join(folder, 'scenario.json');
   const envFile = join(folder, 'environment');
@@ -54,6 +56,7 @@ export async function startChild(
     execArgv: ['--'],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     detached,
+    env: { ...process.env, ...added },
   });
   try {
     await waitUntilReady(child);

@@ -5,15 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { expect } from '@jest/globals';
 import { runStep, type Step, type StepResult } from '../../local-runner/run-action.ts';
 import type { Requirement } from '../../src/permissions.ts';
+import { compileCache } from './compile-cache.ts';
 import type { LocalAzure } from './local-azure.ts';
 import { CLIENT, CLIENT_SECRET, SUBSCRIPTION, TENANT } from './scenario.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** A module to preload into a child process whose pauses are to pass faster. */
 export const scaledClock = fileURLToPath(new URL('scaled-clock.ts', import.meta.url));
-
-/** Compiled code of the bundle, which every run begins with anew. */
-const compileCache = join(tmpdir(), 'azure-vm-to-vhd-compile-cache');
 
 /** The inputs of a capture of the usual scenario; '' takes one away. */
 export const usualInputs: Readonly<Record<string, string>> = {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { startChild, type LocalAzureChild } from '../../local-azure/child.ts';
 import type { Scenario } from '../../local-azure/scenario.ts';
 import type { TrafficReport } from './check-traffic.ts';
+import { compileCache } from './compile-cache.ts';
 import { definitionsFolder, expectDefinedTraffic } from './traffic-check.ts';
 
 /** A local Azure in a child process, whose traffic is held against the official definitions where they are there. */
@@ -24,7 +25,11 @@ export async function startLocalAzure(scenario: Scenario): Promise<LocalAzure> {
   const removeFiles = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const traffic = createTraffic(join(folder, 'traffic.jsonl'));
   try {
-    const child = await startChild(scenario, { folder, options: traffic.options });
+    const child = await startChild(scenario, {
+      folder,
+      options: traffic.options,
+      environment: { NODE_COMPILE_CACHE: compileCache },
+    });
     return {
       ...child,
       checkTraffic: traffic.check,
