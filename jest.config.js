@@ -6,4 +6,5 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/__tests__/faults/'],
   testTimeout: 120_000,
   maxWorkers: 2,
+  testSequencer: '<rootDir>/scripts/test-sequencer.js',
 };
