@@ -14,10 +14,6 @@ beforeAll(async () => {
   azure = await startLocalAzure(buildScenario());
 });
 
-beforeEach(async () => {
-  await azure.reset(buildScenario());
-});
-
 afterAll(async () => {
   await azure.stop();
 });
@@ -45,7 +41,7 @@ function urisOf(run: ActionRun): readonly string[] {
 describe('a capture into two accounts with five replicas and two data disks', () => {
   let run: ActionRun;
 
-  beforeEach(async () => {
+  beforeAll(async () => {
     run = await runAction(azure, { replicas: '5' });
   });
 
@@ -125,139 +121,151 @@ describe('a capture into two accounts with five replicas and two data disks', ()
   });
 });
 
-test.each([
-  { osType: 'Linux', expected: 5 },
-  { osType: 'Windows', expected: 10 },
-] as const)('pool-nodes 200 gives $expected VHDs for $osType', async ({ osType, expected }) => {
-  await azure.reset(buildScenario({ vm: { osType } }));
-  const run = await runAction(azure, { 'pool-nodes': '200', 'data-disks': 'none' });
-  expect(run.main.exitCode).toBe(0);
-  expect(urisOf(run)).toHaveLength(expected);
-  expect(run.main.outputs['os-type']).toBe(osType);
-  await expectNothingLeft(azure);
-});
-
-test('a client secret signs in where OIDC cannot', async () => {
-  const run = await runAction(
-    azure,
-    { 'client-secret': CLIENT_SECRET, 'data-disks': '5' },
-    { environment: { ACTIONS_ID_TOKEN_REQUEST_URL: '', ACTIONS_ID_TOKEN_REQUEST_TOKEN: '' } },
-  );
-  expect(run.main.exitCode).toBe(0);
-  expect(Object.keys(JSON.parse(run.main.outputs['data-vhd-uris'] ?? '{}') as object)).toEqual([
-    '5',
-  ]);
-  expectNoSecrets(run);
-});
-
-test('debug logging shows no secret either', async () => {
-  const run = await runAction(
-    azure,
-    { 'client-secret': CLIENT_SECRET },
-    { debug: true, environment: { AZURE_LOG_LEVEL: 'verbose' } },
-  );
-  expect(run.main.exitCode).toBe(0);
-  expect(run.main.log).toContain('##[debug]');
-  expectNoSecrets(run);
-});
-
-test('vm-id, resource IDs of accounts, a snapshot group, names and tags of the user are taken', async () => {
-  const group = `/subscriptions/${SUBSCRIPTION}/resourceGroups/images/providers`;
-  const run = await runAction(azure, {
-    'subscription-id': '',
-    'resource-group': '',
-    'vm-name': '',
-    'vm-id': `${group}/Microsoft.Compute/virtualMachines/builder`,
-    'storage-accounts': `${group}/Microsoft.Storage/storageAccounts/imageswe2`,
-    container: 'images-2026',
-    'blob-name': 'base-{disk}.vhd',
-    'data-disks': 'none',
-    'snapshot-resource-group': 'snapshots',
-    'snapshot-sku': 'Standard_ZRS',
-    'keep-snapshots': 'true',
-    tags: 'team=images\ncost-center=4711',
-  });
-  expect(run.main.exitCode).toBe(0);
-  expect(urisOf(run)).toEqual(['https://imageswe2.blob.core.windows.net/images-2026/base-os.vhd']);
-  const { resources, grants } = await azure.state();
-  expect(grants).toEqual([]);
-  expect(resources['Microsoft.Compute/snapshots']).toEqual([
-    expect.objectContaining({
-      sku: expect.objectContaining({ name: 'Standard_ZRS' }),
-      tags: expect.objectContaining({
-        team: 'images',
-        'cost-center': '4711',
-        'vm-to-vhd-run': '1234567890',
-        'vm-to-vhd-disk': 'os',
-      }),
-    }),
-  ]);
-  const id = run.manifest?.disks[0]?.snapshot?.id ?? '';
-  expect(id).toContain('/resourceGroups/snapshots/');
-});
-
-test('a VM that is generalized already is captured as it is', async () => {
-  await azure.reset(buildScenario({ vm: { powerState: 'deallocated', generalized: true } }));
-  const run = await runAction(azure);
-  expect(run.main.exitCode).toBe(0);
-  expect(run.main.outputs['os-state']).toBe('Generalized');
-  expect((await changesOf()).filter((change) => change.includes('builder/'))).toEqual([]);
-});
-
-test('source-power keep takes a running VM as it runs', async () => {
-  const run = await runAction(azure, { generalize: 'none', 'source-power': 'keep' });
-  expect(run.main.exitCode).toBe(0);
-  expect(run.main.outputs['os-state']).toBe('Specialized');
-  expect(await powerStateOf('builder')).toContain('PowerState/running');
-  expect((await changesOf()).filter((change) => change.includes('builder/'))).toEqual([]);
-});
-
-test('source-power restart stops the VM for the snapshots and starts it again', async () => {
-  const run = await runAction(azure, { generalize: 'none', 'source-power': 'restart' });
-  expect(run.main.exitCode).toBe(0);
-  const changes = await changesOf();
-  expect(changes.filter((change) => change.includes('builder/'))).toEqual([
-    'POST builder/powerOff',
-    'POST builder/start',
-  ]);
-  const lastSnapshot = changes.findLastIndex((change) => change.startsWith('PUT snapshots/'));
-  expect(changes.indexOf('POST builder/start')).toBeGreaterThan(lastSnapshot);
-  expect(await powerStateOf('builder')).toContain('PowerState/running');
-  await expectNothingLeft(azure);
-});
-
-describe('blobs of the same names that are there', () => {
-  test('if-exists skip takes a whole set as it is and changes nothing', async () => {
-    const first = await runAction(azure);
-    expect(first.main.exitCode).toBe(0);
-    const before = await azure.calls();
-    const again = await runAction(azure, { 'if-exists': 'skip' });
-    expect(again.main.exitCode).toBe(0);
-    expect(again.main.outputs['vhd-uris']).toBe(first.main.outputs['vhd-uris']);
-    const later = (await azure.calls()).slice(before.length);
-    const changing = later.filter(
-      ({ method, host }) =>
-        ['PUT', 'DELETE', 'PATCH'].includes(method) || /\/(start|powerOff)$/.test(host),
-    );
-    expect(changing).toEqual([]);
+describe('a capture', () => {
+  beforeEach(async () => {
+    await azure.reset(buildScenario());
   });
 
-  test('if-exists overwrite puts the new VHD in the place of the old one', async () => {
-    const inputs = { generalize: 'none', 'source-power': 'keep', 'blob-name': 'latest-{disk}.vhd' };
-    const one = { 'storage-accounts': 'imageswe1', 'data-disks': 'none' };
-    const first = await runAction(azure, { ...inputs, ...one });
-    expect(first.main.exitCode).toBe(0);
-    const old = (await azure.state()).blobs[0]?.metadata['vmtovhd_snapshot'];
-    const second = await runAction(
-      azure,
-      { ...inputs, ...one, 'if-exists': 'overwrite' },
-      { run: { runId: '1234567891' } },
-    );
-    expect(second.main.exitCode).toBe(0);
-    const { blobs } = await azure.state();
-    expect(blobs.map(({ name }) => name)).toEqual(['latest-os.vhd']);
-    expect(blobs[0]?.metadata).toMatchObject({ vmtovhd_state: 'complete' });
-    expect(blobs[0]?.metadata['vmtovhd_snapshot']).not.toBe(old);
+  test.each([
+    { osType: 'Linux', expected: 5 },
+    { osType: 'Windows', expected: 10 },
+  ] as const)('pool-nodes 200 gives $expected VHDs for $osType', async ({ osType, expected }) => {
+    await azure.reset(buildScenario({ vm: { osType } }));
+    const run = await runAction(azure, { 'pool-nodes': '200', 'data-disks': 'none' });
+    expect(run.main.exitCode).toBe(0);
+    expect(urisOf(run)).toHaveLength(expected);
+    expect(run.main.outputs['os-type']).toBe(osType);
     await expectNothingLeft(azure);
+  });
+
+  test('a client secret signs in where OIDC cannot', async () => {
+    const run = await runAction(
+      azure,
+      { 'client-secret': CLIENT_SECRET, 'data-disks': '5' },
+      { environment: { ACTIONS_ID_TOKEN_REQUEST_URL: '', ACTIONS_ID_TOKEN_REQUEST_TOKEN: '' } },
+    );
+    expect(run.main.exitCode).toBe(0);
+    expect(Object.keys(JSON.parse(run.main.outputs['data-vhd-uris'] ?? '{}') as object)).toEqual([
+      '5',
+    ]);
+    expectNoSecrets(run);
+  });
+
+  test('debug logging shows no secret either', async () => {
+    const run = await runAction(
+      azure,
+      { 'client-secret': CLIENT_SECRET },
+      { debug: true, environment: { AZURE_LOG_LEVEL: 'verbose' } },
+    );
+    expect(run.main.exitCode).toBe(0);
+    expect(run.main.log).toContain('##[debug]');
+    expectNoSecrets(run);
+  });
+
+  test('vm-id, resource IDs of accounts, a snapshot group, names and tags of the user are taken', async () => {
+    const group = `/subscriptions/${SUBSCRIPTION}/resourceGroups/images/providers`;
+    const run = await runAction(azure, {
+      'subscription-id': '',
+      'resource-group': '',
+      'vm-name': '',
+      'vm-id': `${group}/Microsoft.Compute/virtualMachines/builder`,
+      'storage-accounts': `${group}/Microsoft.Storage/storageAccounts/imageswe2`,
+      container: 'images-2026',
+      'blob-name': 'base-{disk}.vhd',
+      'data-disks': 'none',
+      'snapshot-resource-group': 'snapshots',
+      'snapshot-sku': 'Standard_ZRS',
+      'keep-snapshots': 'true',
+      tags: 'team=images\ncost-center=4711',
+    });
+    expect(run.main.exitCode).toBe(0);
+    expect(urisOf(run)).toEqual([
+      'https://imageswe2.blob.core.windows.net/images-2026/base-os.vhd',
+    ]);
+    const { resources, grants } = await azure.state();
+    expect(grants).toEqual([]);
+    expect(resources['Microsoft.Compute/snapshots']).toEqual([
+      expect.objectContaining({
+        sku: expect.objectContaining({ name: 'Standard_ZRS' }),
+        tags: expect.objectContaining({
+          team: 'images',
+          'cost-center': '4711',
+          'vm-to-vhd-run': '1234567890',
+          'vm-to-vhd-disk': 'os',
+        }),
+      }),
+    ]);
+    const id = run.manifest?.disks[0]?.snapshot?.id ?? '';
+    expect(id).toContain('/resourceGroups/snapshots/');
+  });
+
+  test('a VM that is generalized already is captured as it is', async () => {
+    await azure.reset(buildScenario({ vm: { powerState: 'deallocated', generalized: true } }));
+    const run = await runAction(azure);
+    expect(run.main.exitCode).toBe(0);
+    expect(run.main.outputs['os-state']).toBe('Generalized');
+    expect((await changesOf()).filter((change) => change.includes('builder/'))).toEqual([]);
+  });
+
+  test('source-power keep takes a running VM as it runs', async () => {
+    const run = await runAction(azure, { generalize: 'none', 'source-power': 'keep' });
+    expect(run.main.exitCode).toBe(0);
+    expect(run.main.outputs['os-state']).toBe('Specialized');
+    expect(await powerStateOf('builder')).toContain('PowerState/running');
+    expect((await changesOf()).filter((change) => change.includes('builder/'))).toEqual([]);
+  });
+
+  test('source-power restart stops the VM for the snapshots and starts it again', async () => {
+    const run = await runAction(azure, { generalize: 'none', 'source-power': 'restart' });
+    expect(run.main.exitCode).toBe(0);
+    const changes = await changesOf();
+    expect(changes.filter((change) => change.includes('builder/'))).toEqual([
+      'POST builder/powerOff',
+      'POST builder/start',
+    ]);
+    const lastSnapshot = changes.findLastIndex((change) => change.startsWith('PUT snapshots/'));
+    expect(changes.indexOf('POST builder/start')).toBeGreaterThan(lastSnapshot);
+    expect(await powerStateOf('builder')).toContain('PowerState/running');
+    await expectNothingLeft(azure);
+  });
+
+  describe('blobs of the same names that are there', () => {
+    test('if-exists skip takes a whole set as it is and changes nothing', async () => {
+      const first = await runAction(azure);
+      expect(first.main.exitCode).toBe(0);
+      const before = await azure.calls();
+      const again = await runAction(azure, { 'if-exists': 'skip' });
+      expect(again.main.exitCode).toBe(0);
+      expect(again.main.outputs['vhd-uris']).toBe(first.main.outputs['vhd-uris']);
+      const later = (await azure.calls()).slice(before.length);
+      const changing = later.filter(
+        ({ method, host }) =>
+          ['PUT', 'DELETE', 'PATCH'].includes(method) || /\/(start|powerOff)$/.test(host),
+      );
+      expect(changing).toEqual([]);
+    });
+
+    test('if-exists overwrite puts the new VHD in the place of the old one', async () => {
+      const inputs = {
+        generalize: 'none',
+        'source-power': 'keep',
+        'blob-name': 'latest-{disk}.vhd',
+      };
+      const one = { 'storage-accounts': 'imageswe1', 'data-disks': 'none' };
+      const first = await runAction(azure, { ...inputs, ...one });
+      expect(first.main.exitCode).toBe(0);
+      const old = (await azure.state()).blobs[0]?.metadata['vmtovhd_snapshot'];
+      const second = await runAction(
+        azure,
+        { ...inputs, ...one, 'if-exists': 'overwrite' },
+        { run: { runId: '1234567891' } },
+      );
+      expect(second.main.exitCode).toBe(0);
+      const { blobs } = await azure.state();
+      expect(blobs.map(({ name }) => name)).toEqual(['latest-os.vhd']);
+      expect(blobs[0]?.metadata).toMatchObject({ vmtovhd_state: 'complete' });
+      expect(blobs[0]?.metadata['vmtovhd_snapshot']).not.toBe(old);
+      await expectNothingLeft(azure);
+    });
   });
 });
