@@ -5,7 +5,7 @@ set -u
 umask 077
 export LC_ALL=C
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/share/oem/bin
-: "${marker:?}" "${deprovision_user:?}" "${admin_user?}" "${not_after:?}"
+: "${marker:?}" "${deprovision_user:?}" "${admin_user?}" "${not_after:?}" "${allow_domain_member:?}" "${not_machine?}"
 
 base=/run/azure-vm-to-vhd
 dir=$base/$marker
@@ -38,6 +38,15 @@ check_occasion() {
     [ -f "$pid" ] && grep -q deprovision.sh "/proc/$(cat "$pid")/cmdline" 2>/dev/null &&
       refuse 'another deprovision is under way in this guest'
   done
+}
+
+# Machines of generation 1 tell their ID with the bytes of its first groups swapped:
+# https://github.com/canonical/cloud-init/blob/main/cloudinit/sources/azure/identity.py
+check_machine() {
+  [ -n "$not_machine" ] || return 0
+  machine=$({ tr '[:upper:]' '[:lower:]' </sys/class/dmi/id/product_uuid; } 2>/dev/null)
+  swapped=$(printf '%s\n' "$machine" | sed -E 's/^(..)(..)(..)(..)-(..)(..)-(..)(..)-/\4\3\2\1-\6\5-\8\7-/')
+  case $not_machine in "$machine" | "$swapped") refuse "the script came to the VM that was copied (machine $not_machine) instead of its copy: report this" ;; esac
 }
 
 find_agent() {
@@ -164,6 +173,59 @@ look_around() {
   done </proc/swaps
 }
 
+# Names and words mean the same in any case; what begins with a mark of a comment is no setting.
+lines_of() {
+  [ ! -f "$1" ] || tr '[:upper:]' '[:lower:]' <"$1"
+}
+
+value_in() {
+  lines_of "$1" | sed -n "s/^[[:space:]]*$2[[:space:]]*=[[:space:]]*//p" | tail -n 1
+}
+
+# The sections of sssd whose provider needs an account of the machine; plain LDAP does not.
+sssd_domain() {
+  lines_of "$1" | sed -n -E '/^[[:space:]]*\[/h; /^[[:space:]]*id_provider[[:space:]]*=[[:space:]]*(ad|ipa)[[:space:]]*$/{g; s/^[^/]*\/*([^]]*).*/\1/p;}'
+}
+
+samba_domain() {
+  is_member='^[[:space:]]*(security[[:space:]]*=[[:space:]]*(ads|domain)|server role[[:space:]]*=[[:space:]]*(member|dc|.*domain controller).*)[[:space:]]*$'
+  lines_of "$1" | grep -qE "$is_member" || return 0
+  for key in realm workgroup; do
+    value_in "$1" "$key" | grep . && return
+  done
+  echo '?'
+}
+
+joined_by() {
+  [ -n "$2" ] || return 0
+  [ -n "$joined" ] || domain=$(printf '%s' "$2" | head -n 1 | tr -cd 'a-z0-9._-')
+  joined="$joined $1"
+}
+
+kept_of_domain() {
+  for kept in /etc/krb5.keytab /var/lib/sss/db /var/lib/sss/secrets /var/lib/samba/private/secrets.tdb; do
+    [ -s "$kept" ] && [ -n "$(ls -A "$kept")" ] && printf ' %s' "$kept"
+  done
+}
+
+# By files only: what joined the machine would talk to the domain. A keytab alone may be that of a service.
+find_domain() {
+  domain='' joined=''
+  for conf in /etc/sssd/sssd.conf /etc/sssd/conf.d/*.conf; do joined_by "$conf" "$(sssd_domain "$conf")"; done
+  joined_by /etc/ipa/default.conf "$(value_in /etc/ipa/default.conf domain)"
+  joined_by /etc/samba/smb.conf "$(samba_domain /etc/samba/smb.conf)"
+  kept=$(kept_of_domain)
+  if [ -n "$joined" ]; then
+    member="a member of a domain (${domain:-without a name}, by$joined)"
+    say fact domain "${domain:-without a name}"
+    [ "$allow_domain_member" = true ] || refuse "it is $member: its copy would meet the domain under the same name. Give \"copy-subnet\", a subnet that you chose for it"
+    say note domain "it is $member and is not taken out of it: VMs of the image would share its account there. Leave the domain before, or join each VM anew"
+    [ -z "$kept" ] || say note domain-files "its account in the domain, and what it knows of the domain, stay in the image:$kept"
+  elif [ -s /etc/krb5.keytab ]; then
+    say note keytab 'the keytab /etc/krb5.keytab, with keys of this machine, stays in the image'
+  fi
+}
+
 # Everything but the values of settings comes from the fixed words above.
 write_files() {
   mkdir -p "$dir" && deprovision_script >"$dir/deprovision.sh" && {
@@ -184,11 +246,13 @@ launch() {
 }
 
 check_occasion
+check_machine
 find_agent
 find_service
 find_provisioner
 find_user
 look_around
+find_domain
 write_files || {
   rm -rf "$dir"
   refuse 'the scripts could not be written to /run'
