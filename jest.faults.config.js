@@ -5,5 +5,7 @@ export default {
   ...base,
   testMatch: ['<rootDir>/__tests__/faults/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
+  // A case waits for a part of its time.
+  maxWorkers: 3,
   reporters: ['default', '<rootDir>/scripts/fault-figures.js'],
 };

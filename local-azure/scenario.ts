@@ -412,7 +412,7 @@ export type FaultAction =
   /** What becomes of the Copy Blob that this call starts, once half of it is done. */
   | {
       readonly kind: 'copy';
-      readonly end: 'failed' | 'aborted' | 'stalled' | 'vanished' | 'replaced';
+      readonly end: 'failed' | 'source-ended' | 'aborted' | 'stalled' | 'vanished' | 'replaced';
     }
   /** The blob that this Put Page From URL or Copy Blob reads looks as if it were being written. Default: 412. */
   | { readonly kind: 'source-modified'; readonly status?: 304 | 412 }

@@ -329,6 +329,21 @@ describe('by Copy Blob', () => {
   });
 });
 
+test.each([
+  { what: 'looked at', match: { method: 'HEAD', host: '^md-' } },
+  { what: 'read', match: { method: 'GET', host: '^md-', path: '^(?!.*comp=)' } },
+])('a source whose SAS is renewed while its footer is $what is asked again', async ({ match }) => {
+  await azure.setFaults([
+    {
+      match,
+      action: { kind: 'answer', status: 403, code: 'AuthenticationFailed', message: 'No.' },
+    },
+  ]);
+  const run = await runAction(azure, { ...withoutData, replicas: '2' });
+  await expectRight(run, 2);
+  expect(run.main.log.match(/Read access to snapshot ".*" is renewed/g)).toHaveLength(1);
+});
+
 describe('without a way out', () => {
   const inputs = { ...withoutData, replicas: '2', 'copy-method': 'page-ranges' };
 

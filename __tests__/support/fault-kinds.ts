@@ -35,15 +35,15 @@ function passing(what: string, action: FaultAction, hosts: readonly string[]): F
 }
 
 /** The run fails cleanly, or succeeds all the same; only what the fault keeps from being closed is left, and told. */
-function lasting(status: number): FaultKind {
+function lasting(what: string, action: FaultAction): FaultKind {
   return {
-    what: `${status}, for ever`,
+    what: `${what}, for ever`,
     calls: ({ calls }) => calls,
     play: async (matrix, call) => {
-      const run = await matrix.run(call, { action: { kind: 'answer', status }, times: 'for ever' });
+      const run = await matrix.run(call, { action, times: 'for ever' });
       if (run.main.exitCode === 0) expectSuccess(run);
       else expectCleanFailure(run);
-      if (status === 404 && isAsking(call)) await matrix.expectOnlyDenied();
+      if (what === '404' && isAsking(call)) await matrix.expectOnlyDenied();
       else if (call.isClosing || isAsking(call)) await expectNothingUntold(matrix.azure, run);
       else await expectNothingBehind(matrix.azure);
       await matrix.expectTrue(run);
@@ -78,15 +78,40 @@ function ending(signal: 'SIGINT' | 'SIGKILL'): FaultKind {
 
 const throttled: FaultAction = { kind: 'answer', status: 429, headers: { 'retry-after': '1' } };
 
-/** Every kind of the matrix. */
-export const faultKinds: readonly FaultKind[] = [
+/** What passes by itself. */
+export const passingFaults: readonly FaultKind[] = [
   passing('429', throttled, ['management', 'login']),
-  passing('500', { kind: 'answer', status: 500 }, azureHosts),
-  passing('503', { kind: 'answer', status: 503 }, [...azureHosts, 'pipelines']),
+  passing('500', answer(500), azureHosts),
+  passing('503', answer(503), [...azureHosts, 'pipelines']),
   passing('a connection that is cut before', { kind: 'drop' }, azureHosts),
   passing('a connection that is cut after', { kind: 'drop', afterBytes: 0 }, azureHosts),
   passing('no answer', { kind: 'hang' }, azureHosts),
-  ...[400, 403, 404, 409, 500].map(lasting),
-  ending('SIGINT'),
-  ending('SIGKILL'),
 ];
+
+/** What Azure does not do, whatever comes. */
+export const refusals: readonly FaultKind[] = [400, 403, 404, 409].map((status) =>
+  lasting(String(status), answer(status)),
+);
+
+/** What does not pass. */
+export const outages: readonly FaultKind[] = [
+  lasting('429', throttled),
+  lasting('500', answer(500)),
+  lasting('503', answer(503)),
+  lasting('a connection that is cut', { kind: 'drop' }),
+];
+
+/** What ends the run itself. */
+export const signals: readonly FaultKind[] = [ending('SIGINT'), ending('SIGKILL')];
+
+/** Every kind of the matrix. */
+export const faultKinds: readonly FaultKind[] = [
+  ...passingFaults,
+  ...refusals,
+  ...outages,
+  ...signals,
+];
+
+function answer(status: number): FaultAction {
+  return { kind: 'answer', status };
+}

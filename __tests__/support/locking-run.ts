@@ -1,6 +1,6 @@
 import { ClientSecretCredential } from '@azure/identity';
 import { BlobClient, BlobServiceClient } from '@azure/storage-blob';
-import { openAzure, type Azure } from '../../src/azure/session.ts';
+import type { Azure } from '../../src/azure/session.ts';
 import { Leases } from '../../src/lease.ts';
 import type { DiskKey } from '../../src/layout.ts';
 import type { Plan } from '../../src/plan.ts';
@@ -10,6 +10,7 @@ import { RunLocks } from '../../src/run-locks.ts';
 import { claimVm } from '../../src/vm-claims.ts';
 import { diskOf, planOf, vmOf, worldOf, type World } from './facts.ts';
 import { literalClock, literalJournal, literalLog, type LiteralLog } from './literal-ports.ts';
+import { openAzure } from './quick-session.ts';
 import { CLIENT, CLIENT_SECRET, SUBSCRIPTION, TENANT } from './scenario.ts';
 
 const { signal } = new AbortController();

@@ -5,7 +5,7 @@ import type { FaultAction } from '../scenario.ts';
 import type { ByteRange } from '../world.ts';
 import type { Azurite } from './azurite.ts';
 import { endCopy, halfOf, newCopy, type BlobPath, type Copy } from './copies.ts';
-import { SourceLost, type CopySource } from './copy-source.ts';
+import { endedSource, SourceLost, type CopySource } from './copy-source.ts';
 import { deleteBlob, resizeBlob, writePages } from './store-calls.ts';
 
 const PIECE_BYTES = 4 * 1024 * 1024;
@@ -147,6 +147,8 @@ async function actOut(job: CopyJob, fault: Exclude<CopyEnd, 'replaced'>): Promis
     case 'failed':
       await emptyAndEnd(job, 'failed', '500 InternalServerError "Copy failed."');
       return;
+    case 'source-ended':
+      throw endedSource();
     case 'aborted':
       await emptyAndEnd(job, 'aborted');
       return;

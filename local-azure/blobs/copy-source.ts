@@ -77,7 +77,7 @@ function exportSource(found: DiskExport, isActive: () => boolean): OpenedSource 
     properties: { 'x-ms-blob-content-type': 'application/octet-stream' },
     listRanges: () => Promise.resolve(exportedRanges(found.image)),
     read: async ({ start, end }) => {
-      if (!isActive()) throw lostSource(problems.authenticationFailed);
+      if (!isActive()) throw endedSource();
       return found.image.read(start, end);
     },
   };
@@ -120,6 +120,11 @@ async function openBlob(
       }
     },
   };
+}
+
+/** What a copy finds whose SAS is over. */
+export function endedSource(): SourceLost {
+  return lostSource(problems.authenticationFailed);
 }
 
 function lostSource({ status, code }: Problem): SourceLost {

@@ -1,6 +1,6 @@
 import type { Compute } from '../azure/compute.ts';
 import { untilFree } from '../busy.ts';
-import { ActionError, explain, reasonOf } from '../errors.ts';
+import { ActionError, azureFailure, explain, reasonOf } from '../errors.ts';
 import type { Lease, Leases } from '../lease.ts';
 import { EXPIRES_TAG } from '../marks.ts';
 import type { Clock, Log } from '../ports.ts';
@@ -80,6 +80,19 @@ export class DiskExport {
       return await use(this.#sas);
     } finally {
       this.#users -= 1;
+    }
+  }
+
+  /** Reads by the SAS; once more by a new one where Azure refuses it (403), also because somebody else renews it. */
+  async read<T>(use: (sas: string) => Promise<T>): Promise<T> {
+    const sas = this.#sas;
+    try {
+      return await use(sas);
+    } catch (error) {
+      this.#rig.signal.throwIfAborted();
+      if (azureFailure(error).status !== 403) throw error;
+      await this.renew(sas);
+      return use(this.#sas);
     }
   }
 

@@ -3,7 +3,7 @@ import type { Blobs } from '../azure/blobs.ts';
 import type { Pages } from '../azure/pages.ts';
 import type { BlobCalls } from '../azure/storage-http-client.ts';
 import { together } from '../concurrency.ts';
-import { azureFailure, explain, reasonOf } from '../errors.ts';
+import { explain, reasonOf } from '../errors.ts';
 import type { ByteRange } from '../facts.ts';
 import type { CopyMethod, Verify } from '../inputs.ts';
 import type { Leases } from '../lease.ts';
@@ -123,7 +123,7 @@ async function copyDisk(source: DiskSource, rig: Shared): Promise<void> {
     [pieces, footer] = await together(
       rig.signal,
       (signal) => findPieces(source, { ...rig, signal }),
-      (signal) => verifySource(rig.blobs, source.first.sas, source.disk, signal),
+      (signal) => verifySource(rig.blobs, source.first, source.disk, signal),
     );
   } catch (error) {
     failAll(source, error, rig);
@@ -200,17 +200,8 @@ async function readPieces(
   { sizeBytes }: PlannedDisk,
   rig: Shared,
 ): Promise<Pieces> {
-  const read = async (window: ByteRange, signal: AbortSignal): Promise<readonly ByteRange[]> => {
-    const { sas } = from;
-    try {
-      return await rig.pages.list(sas, window, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (azureFailure(error).status !== 403) throw error;
-      await from.renew(sas);
-      return rig.pages.list(from.sas, window, signal);
-    }
-  };
+  const read = (window: ByteRange, signal: AbortSignal): Promise<readonly ByteRange[]> =>
+    from.read((sas) => rig.pages.list(sas, window, signal));
   const lengthBytes = sizeBytes + VHD_FOOTER_BYTES;
   return cutPieces(await readRanges(read, lengthBytes, rig), lengthBytes);
 }

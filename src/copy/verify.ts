@@ -1,16 +1,19 @@
 import type { Blobs } from '../azure/blobs.ts';
 import { ActionError, explain, listOf } from '../errors.ts';
 import { footerProblems, sameFooter, VHD_FOOTER_BYTES } from '../vhd.ts';
+import type { DiskExport } from './disk-export.ts';
 
 /** Reads the footer of a snapshot's export and checks that it is a fixed VHD of the disk's size. */
 export async function verifySource(
   blobs: Pick<Blobs, 'readTail'>,
-  sas: string,
+  from: Pick<DiskExport, 'read'>,
   disk: { readonly diskName: string; readonly sizeBytes: number },
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   const what = `The export of disk "${disk.diskName}"`;
-  const { bytes, lengthBytes } = await read(blobs, sas, what, signal);
+  const { bytes, lengthBytes } = await read(what, () =>
+    from.read((sas) => blobs.readTail(sas, VHD_FOOTER_BYTES, signal)),
+  );
   const problems = vhdProblems(bytes, lengthBytes, disk.sizeBytes);
   if (problems.length > 0) {
     throw new ActionError('verify', `${what} is not a right VHD: ${listOf(problems)}. Run again.`);
@@ -30,7 +33,7 @@ export async function verifyReplica(
   signal: AbortSignal,
 ): Promise<{ readonly etag: string; readonly lengthBytes: number; readonly footer: Uint8Array }> {
   const what = `Blob "${url}"`;
-  const { bytes } = await read(blobs, url, what, signal);
+  const { bytes } = await read(what, () => blobs.readTail(url, VHD_FOOTER_BYTES, signal));
   const state = await blobs.blobState(url, signal).catch((error: unknown) => {
     throw explain(`${what} could not be read`, error);
   });
@@ -58,14 +61,9 @@ function vhdProblems(
     : [`it has ${lengthBytes} bytes instead of ${expected}`];
 }
 
-async function read(
-  blobs: Pick<Blobs, 'readTail'>,
-  url: string,
-  what: string,
-  signal: AbortSignal,
-): ReturnType<Blobs['readTail']> {
+async function read<T>(what: string, readTail: () => Promise<T>): Promise<T> {
   try {
-    return await blobs.readTail(url, VHD_FOOTER_BYTES, signal);
+    return await readTail();
   } catch (error) {
     throw explain(`${what} could not be read`, error);
   }

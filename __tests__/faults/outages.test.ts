@@ -1,0 +1,4 @@
+import { outages } from '../support/fault-kinds.ts';
+import { playFaults } from '../support/play-faults.ts';
+
+await playFaults(outages);

@@ -1,0 +1,4 @@
+import { signals } from '../support/fault-kinds.ts';
+import { playFaults } from '../support/play-faults.ts';
+
+await playFaults(signals);
