@@ -14,6 +14,7 @@ const operations = [
   'Snapshots_Delete',
   'Snapshots_Get',
   'Snapshots_GrantAccess',
+  'Snapshots_ListByResourceGroup',
   'Snapshots_RevokeAccess',
   'StorageAccounts_List',
   'VirtualMachines_Deallocate',

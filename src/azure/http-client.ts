@@ -13,16 +13,31 @@ const RETRY_AFTER_LIMIT_SECONDS = 120;
 
 /**
  * The HTTP client below every SDK client. Each try has a time limit (it ends as ETIMEDOUT, which the SDKs'
- * own retries repeat), and Retry-After has a ceiling.
+ * own retries repeat), Retry-After has a ceiling, and connections through a proxy are kept as all others are.
  */
 export function createHttpClient(tryTimeoutMs = TRY_TIMEOUT_MS): HttpClient {
   const client = createDefaultHttpClient();
   return {
     async sendRequest(request) {
+      keepConnection(request);
       const response = await withTimeout(request, tryTimeoutMs, () => client.sendRequest(request));
       limitRetryAfter(response);
       return response;
     },
+  };
+}
+
+/**
+ * The SDKs make their agent for a proxy so that every call would be a TLS handshake of its own. It finds a kept
+ * connection again only where the protocol is said: https://github.com/TooTallNate/proxy-agents
+ */
+function keepConnection(request: PipelineRequest): void {
+  const { agent } = request;
+  if (agent === undefined || !('keepAlive' in agent)) return;
+  agent.keepAlive = true;
+  request.requestOverrides = {
+    ...request.requestOverrides,
+    protocol: new URL(request.url).protocol,
   };
 }
 
