@@ -94,6 +94,7 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
     together(
       signal,
       async (linked) => {
+        await requireUnchanged(plan, { ...rig, signal: linked });
         await source.settle(linked);
         if (plan.keepPartial && plan.power.generalize) {
           await markSnapshots(plan, snapshots, { [GENERALIZED_TAG]: 'true' }, rig);
@@ -105,19 +106,37 @@ export async function capture(plan: Plan, rig: Rig, captured: Capture): Promise<
       },
     ),
   );
-  if (plan.keepSnapshots && isComplete(captured)) {
-    for (const { lease } of snapshots) leases.keep(lease);
-    await markSnapshots(plan, snapshots, { [KEPT_TAG]: 'true' }, rig);
-  }
-  const { deletion } = plan;
-  if (deletion !== undefined && isComplete(captured)) {
-    const keys = new Set(plan.disks.map(({ key }) => key));
-    await timeline.phase('Delete the source VM', async () => {
-      await locks.require(`delete VM "${plan.vm.name}"`);
-      await deleteSource(deletion, keys, rig);
-    });
+  if (isComplete(captured)) {
+    if (plan.keepSnapshots) await keepSnapshots(plan, snapshots, rig);
+    await deleteVm(plan, locks, rig);
   }
   await timeline.phase('Close', () => leases[Symbol.asyncDispose]());
+}
+
+/** A run that only reads a VM has no claim of its own, so another one may have begun to change it since its look. */
+async function requireUnchanged(plan: Plan, rig: Rig): Promise<void> {
+  const isRead = plan.clone === undefined && plan.claim?.snapshot === undefined;
+  if (isRead && !plan.vm.isGeneralized) await requireUnclaimed(plan, rig);
+}
+
+async function keepSnapshots(
+  plan: Plan,
+  snapshots: readonly TakenSnapshot[],
+  rig: Rig,
+): Promise<void> {
+  for (const { lease } of snapshots) rig.leases.keep(lease);
+  await markSnapshots(plan, snapshots, { [KEPT_TAG]: 'true' }, rig);
+}
+
+/** Nothing else loses data, so that other runs are looked for once more, whatever the locks say. */
+async function deleteVm(plan: Plan, locks: RunLocks, rig: Rig): Promise<void> {
+  const { deletion, disks, vm } = plan;
+  if (deletion === undefined) return;
+  await rig.timeline.phase('Delete the source VM', async () => {
+    await locks.require(`delete VM "${vm.name}"`);
+    await requireUnclaimed(plan, rig);
+    await deleteSource(deletion, new Set(disks.map(({ key }) => key)), rig);
+  });
 }
 
 function isComplete({ outcomes }: Capture): boolean {

@@ -1,12 +1,13 @@
 import type { SnapshotRequest } from './azure/compute.ts';
-import { isEarlierMark, readRunMark, runMark } from './earlier.ts';
+import { isEarlierMark, runMark } from './earlier.ts';
+import { DAY_SECONDS } from './expected-work.ts';
 import type { ListedSnapshot, VirtualMachine } from './facts.ts';
 import type { Inputs } from './inputs.ts';
+import { snapshotName, type Layout } from './layout.ts';
 import { hash, type PlannedLock } from './lock-names.ts';
 import { CLAIM_TAG, EXPIRES_TAG, KEY_TAG, LOCK_TAG } from './marks.ts';
-import type { Layout } from './layout.ts';
-import type { Run } from './run.ts';
 import { formatResourceId, requireResourceId, type ResourceGroup } from './resource-id.ts';
+import type { Run } from './run.ts';
 
 /** How runs on one VM meet that share no container: whoever changes the VM puts a snapshot there that says so. */
 export interface PlannedClaim {
@@ -76,15 +77,6 @@ export function foreignClaims(
   });
 }
 
-/** Who a mark names, for a message. */
-export function holderOf(mark: string | undefined): string {
-  const parts = readRunMark(mark ?? '');
-  if (parts === undefined) return 'another run';
-  const { repository, runId, attempt, job } = parts;
-  return `run ${runId} of "${repository}" (attempt ${attempt}, job "${job}")`;
-}
-
-const MAX_NAME = 80;
 const MAX_TAG_VALUE = 256;
 
 function claimSnapshot({
@@ -98,14 +90,13 @@ function claimSnapshot({
   const osDisk = layout.disks.find(({ key }) => key === 'os');
   if (osDisk === undefined) return undefined;
   const { subscriptionId, resourceGroup } = requireResourceId(vm.id);
-  const tail = `-claim-${run.key}`;
   const step = runMark(run).split('/').slice(-3, -1).join('/');
   return {
     id: formatResourceId({
       subscriptionId,
       resourceGroup: inputs.snapshotResourceGroup ?? resourceGroup,
       type: 'Microsoft.Compute/snapshots',
-      name: vm.name.replace(/[^\w-]/g, '-').slice(0, MAX_NAME - tail.length) + tail,
+      name: snapshotName(vm.name, 'claim', run.key),
     }),
     diskId: osDisk.diskId,
     location: osDisk.location,
@@ -113,7 +104,14 @@ function claimSnapshot({
     tags: {
       ...tags,
       [CLAIM_TAG]: `${hash(vm.id.toLowerCase())}/${step}`.slice(0, MAX_TAG_VALUE),
+      [EXPIRES_TAG]: expiryOf(tags[EXPIRES_TAG], run),
       [LOCK_TAG]: locks.find(({ isOfVm }) => isOfVm)?.url ?? '',
     },
   };
+}
+
+/** Unlike an export's it is never renewed, and who may not see the lock goes by it: a day at least. */
+function expiryOf(expires: string | undefined, { startedAt }: Run): string {
+  const least = new Date(Date.parse(startedAt) + DAY_SECONDS * 1000).toISOString();
+  return expires !== undefined && expires > least ? expires : least;
 }

@@ -166,3 +166,11 @@ function keptFrom({ id, uniqueId, tags }: ListedSnapshot): readonly KeptSnapshot
 function attemptOf(snapshots: readonly ListedSnapshot[]): number {
   return Math.max(...snapshots.map(({ tags }) => Number(tags['vm-to-vhd-attempt'])));
 }
+
+/** Who a mark names, for a message. */
+export function holderOf(mark: string | undefined): string {
+  const parts = readRunMark(mark ?? '');
+  if (parts === undefined) return 'another run';
+  const { repository, runId, attempt, job } = parts;
+  return `run ${runId} of "${repository}" (attempt ${attempt}, job "${job}")`;
+}

@@ -112,7 +112,7 @@ export function explain(what: string, error: unknown, next?: string): ActionErro
 
 /** Why a call failed, as a sentence: code, HTTP status and message, as far as there are any. */
 export function reasonOf(error: unknown): string {
-  if (error instanceof ActionError) return error.message;
+  if (error instanceof ActionError) return error.reason;
   const { code, status, message } = azureFailure(error);
   const label = [code, status === undefined ? undefined : `(${status})`].filter(Boolean).join(' ');
   const parts = [label, lowerFirst(message)].filter((part) => part !== '');

@@ -138,6 +138,14 @@ export function planPower(inputs: Inputs, vm: VirtualMachine): PowerPlan {
   };
 }
 
+/** Whether a run stops, changes, generalizes or deletes the VM, and so claims it. */
+export function isChanging(inputs: Inputs, vm: VirtualMachine): boolean {
+  const power = planPower(inputs, vm);
+  return (
+    inputs.deleteSource === 'vm' || (inputs.source === 'vm' && Object.values(power).some(Boolean))
+  );
+}
+
 /** What some runs do beyond the capture. */
 export interface Extras {
   /** How the VM is copied, with `source: copy`. */
@@ -178,7 +186,7 @@ export function makePlan(
       ...copied.get(disk.key),
       snapshotId: kept?.id ?? disk.snapshotId,
       replicas: disk.replicas.map((replica) => planReplica(replica, existing, kept, run)),
-      exports: kept ? [{ snapshotId: kept.id }] : planExports(inputs, vm, power, disk, run),
+      exports: kept ? [{ snapshotId: kept.id }] : planExports(inputs, vm, disk, run),
       kept,
     };
   });
@@ -186,13 +194,12 @@ export function makePlan(
     sourceParts && !isDone
       ? planDeletion(sourceParts, new Set(layout.disks.map(({ key }) => key)))
       : undefined;
-  const changesVm = inputs.source === 'vm' && Object.values(power).some(Boolean);
-  const isChanging = changesVm || deletion !== undefined;
+  const isClaimed = isChanging(inputs, vm);
   const more =
     (power.removeExtensions ? vm.extensions.length - 1 : 0) +
     countCloneChanges(clone) +
     (deletion === undefined ? 0 : 1 + deletion.stages.flat().length) +
-    (isChanging ? 2 : 0);
+    (isClaimed ? 2 : 0);
   const expected = isDone ? NO_WORK : expectWork(disks, power, inputs.keepSnapshots, more);
   const sasDurationInSeconds = inputs.sasDurationInSeconds ?? defaultSasDuration(expected);
   const locks = isDone ? [] : planLocks(inputs, vm, layout, run);
@@ -217,7 +224,9 @@ export function makePlan(
     leftovers: isDone ? [] : planLeftovers(layout, existing, earlier, run),
     isDone,
     locks,
-    claim: isDone ? undefined : planClaim({ inputs, vm, layout, run, locks, isChanging, tags }),
+    claim: isDone
+      ? undefined
+      : planClaim({ inputs, vm, layout, run, locks, isChanging: isClaimed, tags }),
     newContainers: isDone ? [] : findNewContainers(disks, containers),
     snapshotSku: inputs.snapshotSku,
     keepSnapshots: inputs.keepSnapshots,
@@ -243,16 +252,19 @@ function cloneOf(vm: VirtualMachine, { vm: { id } }: ClonePlan): VirtualMachine 
  * One export serves about as much as one VHD takes, so each replica has one of its own, as far as the inputs allow.
  * Those of a VM that runs on, or runs again soon, would differ from each other.
  */
+export function countExports(inputs: Inputs, vm: VirtualMachine, disk: DiskLayout): number {
+  const isStill = vm.isGeneralized || inputs.sourcePower === 'deallocate';
+  const isShared = inputs.copyMethod !== 'copy-blob' && isStill;
+  return isShared ? Math.min(inputs.maxExports, disk.replicas.length) : 1;
+}
+
 function planExports(
   inputs: Inputs,
   vm: VirtualMachine,
-  power: PowerPlan,
   disk: DiskLayout,
   run: Run,
 ): PlannedDisk['exports'] {
-  const isStill = vm.isGeneralized || inputs.sourcePower === 'deallocate';
-  const isShared = inputs.copyMethod !== 'copy-blob' && isStill && !power.restart;
-  const count = isShared ? Math.min(inputs.maxExports, disk.replicas.length) : 1;
+  const count = countExports(inputs, vm, disk);
   const first = requireResourceId(disk.snapshotId);
   const more = Array.from({ length: count - 1 }, (_, index) => {
     const label = `${disk.label}-${index + 2}`;

@@ -1,6 +1,6 @@
 import type { LockCondition } from './azure/lock-blobs.ts';
 import type { Azure } from './azure/session.ts';
-import { untilFree } from './busy.ts';
+import { isConflict, untilFree } from './busy.ts';
 import { createResourceRemoval } from './clone/remove-resource.ts';
 import { ActionError, azureFailure } from './errors.ts';
 import type { BlobState } from './facts.ts';
@@ -64,7 +64,7 @@ export function createRelease(
     await untilFree(
       () => compute.deleteSnapshot(id, signal),
       () => compute.revokeAccess(id, signal).catch(() => undefined),
-      { clock, signal },
+      { clock, signal, isBusy: (error) => isConflict(error) && !isLocked(error) },
     );
   }
 
@@ -122,6 +122,11 @@ export function createRelease(
     const vm = await compute.getVm(id, signal);
     if (vm !== undefined && vm.powerState !== 'running') await compute.start(id, signal);
   }
+}
+
+/** A lock of the resource manager, which no waiting lifts. */
+function isLocked(error: unknown): boolean {
+  return azureFailure(error).code === 'ScopeLocked';
 }
 
 type LockLease = Extract<Lease, { kind: 'lock' }>;

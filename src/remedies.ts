@@ -3,7 +3,7 @@ import type { AzureFailure } from './errors.ts';
 /** What to do next about a failed call of Azure: by its code, else by its HTTP status and what was called. */
 export function remedyFor(failure: AzureFailure): string {
   const { code = '', status, request } = failure;
-  const known = byCode[code];
+  const known = byCode[isOfQuota(failure) ? 'QuotaExceeded' : code];
   if (known !== undefined) return known;
   if (status !== undefined && status >= 500) return passing;
   const ofStatus = status === undefined ? undefined : byStatus[status];
@@ -12,6 +12,9 @@ export function remedyFor(failure: AzureFailure): string {
   if (isOfNetwork(code)) {
     const what = request === undefined ? 'the service' : `"${request.host}"`;
     return `The runner does not reach ${what}: check its network, proxy and firewall, and run again.`;
+  }
+  if (/^(ENOSPC|EDQUOT|EACCES|EROFS|EMFILE)$/.test(code)) {
+    return 'The runner cannot write its files: look at the room on its disk and at its rights, and run again.';
   }
   return code === ''
     ? 'Run again; if it stays so, report it with the debug log.'
@@ -27,6 +30,7 @@ const byCode: Readonly<Record<string, string>> = {
     'Grant the identity "Storage Blob Data Contributor" on the storage account and run again; a new role assignment needs some minutes.',
   AuthorizationFailure: 'Let the runner through the firewall of the storage account and run again.',
   ScopeLocked: 'Remove the lock, or take resources that are not locked, and run again.',
+  QuotaExceeded: 'Ask for more quota, or free some, and run again.',
   RequestDisallowedByPolicy: 'Ask the owner of the policy for an exemption, and run again.',
 };
 
@@ -76,5 +80,12 @@ function quoted(request: AzureFailure['request']): string {
 
 /** Codes of Node and of the SDKs for a service that was not reached, or a connection that broke. */
 function isOfNetwork(code: string): boolean {
-  return /^(E[A-Z_]{4,}|REQUEST_SEND_ERROR|UND_ERR_\w+|CERT_\w+|\w+_CERT\w*)$/.test(code);
+  return /^(ECONN\w+|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EPIPE|EPROTO|EHOST\w+|ENET\w+|REQUEST_SEND_ERROR|UND_ERR_\w+|UNABLE_TO_\w+|CERT_\w+|\w+_CERT\w*)$/.test(
+    code,
+  );
+}
+
+/** Azure tells it by one code of its own, and by one for many things. */
+function isOfQuota({ code, message }: AzureFailure): boolean {
+  return code === 'QuotaExceeded' || (code === 'OperationNotAllowed' && /quota/i.test(message));
 }

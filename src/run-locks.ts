@@ -1,7 +1,6 @@
 import type { Azure } from './azure/session.ts';
 import { LEASE_SECONDS } from './azure/lock-blobs.ts';
-import { holderOf } from './claim.ts';
-import { runMark, isEarlierMark } from './earlier.ts';
+import { holderOf, isEarlierMark, runMark } from './earlier.ts';
 import { ActionError, azureFailure, explain, reasonOf } from './errors.ts';
 import { lockLeaseId, type Lease, type Leases } from './lease.ts';
 import type { PlannedLock } from './lock-names.ts';
@@ -53,6 +52,8 @@ export class RunLocks implements Disposable {
   readonly #rig: RunLocksRig;
   readonly #held: Held[] = [];
   readonly #over = new AbortController();
+  /** One was not renewed for so long that a run which shares no container may have taken this one for dead. */
+  #mayBeClaimed = false;
 
   constructor(plan: Plan, rig: RunLocksRig) {
     this.#plan = plan;
@@ -73,7 +74,7 @@ export class RunLocks implements Disposable {
 
   /**
    * Throws unless every lock is held for sure; asked before each step that another run would suffer from. Where there
-   * was doubt, a run that shares no container may have taken this one for dead and claimed the VM.
+   * was doubt since it was asked last, a run that shares no container may have claimed the VM.
    */
   async require(step: string): Promise<void> {
     const { clock } = this.#rig;
@@ -88,7 +89,9 @@ export class RunLocks implements Disposable {
         `Could not ${step}: the lock "${lock.url}" was lost: ${why} Another run may work on the same by now; see that none does, and run again.`,
       );
     }
-    if (doubtful.length > 0) await requireUnclaimed(this.#plan, this.#rig);
+    if (!this.#mayBeClaimed || this.#plan.claim?.snapshot === undefined) return;
+    await requireUnclaimed(this.#plan, this.#rig);
+    this.#mayBeClaimed = false;
   }
 
   [Symbol.dispose](): void {
@@ -186,6 +189,7 @@ export class RunLocks implements Disposable {
     try {
       const signal = AbortSignal.any([this.#over.signal, timeout]);
       await azure.lockBlobs.renew(lock.url, lockLeaseId(this.#plan.run.key), signal);
+      if (askedAt - held.renewedAt > SURE_MS) this.#mayBeClaimed = true;
       held.renewedAt = askedAt;
     } catch (error) {
       if (isOver()) return;

@@ -80,7 +80,7 @@ export async function takeSurvey(
   const readLocks = (scope: string): Promise<Lookup<readonly Lock[]>> =>
     look(azure.locks(scope, signal));
   const vmId = formatResourceId({ ...inputs.vm, type: 'Microsoft.Compute/virtualMachines' });
-  const [{ vm, disks, vmSize }, accounts, snapshotGroup, batchAccount, locks, sourceParts, clone] =
+  const [{ vm, disks }, accounts, snapshotGroup, batchAccount, locks, sourceParts, clone] =
     await Promise.all([
       surveySource(vmId, inputs, azure, look, signal),
       surveyAccounts(inputs, azure, look, signal),
@@ -96,7 +96,7 @@ export async function takeSurvey(
   const extras = foundExtras({ clone, sourceParts });
   const needed = vm.kind === 'found' ? requiredPermissions(inputs, vm.value, layout, extras) : [];
   const scopes = new Set(needed.map(({ scope }) => scope));
-  const [destinations, snapshots, kept, permissions, partLocks] = await Promise.all([
+  const [destinations, snapshots, kept, permissions, partLocks, vmSize] = await Promise.all([
     surveyDestinations(inputs, azure, look, { layout, accounts: used, signal }),
     gatherById(
       layout.disks.map(({ snapshotId }) => snapshotId),
@@ -105,6 +105,7 @@ export async function takeSurvey(
     surveyKept(inputs, azure, look, run, signal),
     gatherById(scopes, (scope) => look(azure.permissions(scope, signal))),
     gatherById(lockedParts(layout, extras.sourceParts), readLocks),
+    vm.kind === 'found' ? surveySize(vm.value, inputs, azure, look, signal) : undefined,
   ]);
   return {
     ...{ run, vm, disks, accounts, snapshotGroup, layout, snapshots, kept, permissions },
@@ -161,24 +162,16 @@ async function surveySource(
   azure: Azure,
   look: Look,
   signal: AbortSignal,
-): Promise<Pick<Survey, 'vm' | 'disks' | 'vmSize'>> {
+): Promise<Pick<Survey, 'vm' | 'disks'>> {
   const vm = await look(azure.compute.getVm(vmId, signal));
-  if (vm.kind !== 'found') return { vm, disks: new Map(), vmSize: undefined };
+  if (vm.kind !== 'found') return { vm, disks: new Map() };
   const { luns } = chooseDataDisks(inputs.dataDisks, vm.value);
   const ids = new Map<DiskKey, string>();
   if (vm.value.osDisk.diskId !== undefined) ids.set('os', vm.value.osDisk.diskId);
   for (const { lun, diskId } of vm.value.dataDisks) {
     if (diskId !== undefined && luns.includes(lun)) ids.set(lun, diskId);
   }
-  const { location, size } = vm.value;
-  const { subscriptionId } = inputs.vm;
-  const [disks, vmSize] = await Promise.all([
-    gather(ids, (id) => look(azure.compute.getDisk(id, signal))),
-    inputs.batchAccount === undefined
-      ? undefined
-      : look(azure.cloneCompute.getSize(subscriptionId, location, size, signal)),
-  ]);
-  return { vm, disks, vmSize };
+  return { vm, disks: await gather(ids, (id) => look(azure.compute.getDisk(id, signal))) };
 }
 
 /** Names are looked up in one list of the VM's subscription; IDs are read one by one. */
@@ -282,6 +275,17 @@ async function surveySnapshotGroup(
   if (inputs.snapshotResourceGroup === undefined) return undefined;
   const id = resourceGroupId({ ...inputs.vm, resourceGroup: inputs.snapshotResourceGroup });
   return { id, exists: await look(azure.groupExists(id, signal)) };
+}
+
+async function surveySize(
+  { location, size }: VirtualMachine,
+  { batchAccount, vm: { subscriptionId } }: Inputs,
+  azure: Azure,
+  look: Look,
+  signal: AbortSignal,
+): Promise<Survey['vmSize']> {
+  if (batchAccount === undefined) return undefined;
+  return look(azure.cloneCompute.getSize(subscriptionId, location, size, signal));
 }
 
 async function surveyBatchAccount(

@@ -1,6 +1,7 @@
 import type { Azure } from './azure/session.ts';
 import { untilFree } from './busy.ts';
-import { foreignClaims, holderOf, type ForeignClaim } from './claim.ts';
+import { foreignClaims, type ForeignClaim } from './claim.ts';
+import { holderOf } from './earlier.ts';
 import { ActionError, azureFailure, explain } from './errors.ts';
 import type { ListedSnapshot } from './facts.ts';
 import type { Lease, Leases } from './lease.ts';
@@ -9,16 +10,20 @@ import type { Plan } from './plan.ts';
 import type { Clock, Log } from './ports.ts';
 import { requireResourceId, type ResourceGroup } from './resource-id.ts';
 
-/** What claiming a VM needs. */
-export interface ClaimRig {
+/** What looking for claims needs. */
+export interface LookRig {
   readonly azure: {
     readonly compute: Pick<Azure['compute'], 'createSnapshot' | 'listSnapshots'>;
     readonly blobs: Pick<Azure['blobs'], 'blobState'>;
   };
-  readonly leases: Leases;
   readonly log: Log;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+}
+
+/** What claiming a VM needs. */
+export interface ClaimRig extends LookRig {
+  readonly leases: Leases;
 }
 
 /** The part of a plan that says which claim is made, and whose. */
@@ -73,16 +78,13 @@ export async function claimVm(plan: ClaimPlan, rig: ClaimRig): Promise<void> {
 }
 
 /** Throws by the name of a run that works on the VM since. */
-export async function requireUnclaimed(
-  plan: ClaimPlan,
-  rig: Omit<ClaimRig, 'leases'>,
-): Promise<void> {
+export async function requireUnclaimed(plan: ClaimPlan, rig: LookRig): Promise<void> {
   const [first] = await rivals(plan, rig);
   if (first !== undefined) throw refusal(plan, first, 'This run goes no further.');
 }
 
 /** The claims of other runs that live, as far as this one may see it. */
-async function rivals(plan: ClaimPlan, rig: Omit<ClaimRig, 'leases'>): Promise<readonly Rival[]> {
+async function rivals(plan: ClaimPlan, rig: LookRig): Promise<readonly Rival[]> {
   const { claim, run } = plan;
   if (claim === undefined) return [];
   const lists = await Promise.all(
@@ -101,7 +103,7 @@ async function list(
   { vm }: ClaimPlan,
   { subscriptionId, resourceGroup }: ResourceGroup,
   isOwn: boolean,
-  { azure, log, signal }: Omit<ClaimRig, 'leases'>,
+  { azure, log, signal }: LookRig,
 ): Promise<readonly ListedSnapshot[]> {
   try {
     return await azure.compute.listSnapshots(subscriptionId, resourceGroup, signal);
@@ -122,7 +124,7 @@ async function list(
 async function stateOf(
   { key, lockUrl, expires }: ForeignClaim,
   { disks }: ClaimPlan,
-  { azure, clock, log, signal }: Omit<ClaimRig, 'leases'>,
+  { azure, clock, log, signal }: LookRig,
 ): Promise<'alive' | 'dead' | 'unknown'> {
   const known = disks.flatMap(({ replicas }) => replicas.map(({ url }) => url));
   if (isOfSameService(lockUrl, known)) {

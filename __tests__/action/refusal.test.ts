@@ -168,7 +168,7 @@ const cases: readonly Case[] = [
       },
     }),
     inputs: { 'snapshot-resource-group': 'snapshots' },
-    says: ['Lock "keep" (CanNotDelete)', 'deleted afterwards', '"keep-snapshots: true"'],
+    says: ['Lock "keep" (CanNotDelete)', 'deleted afterwards', '"snapshot-resource-group"'],
   },
   {
     name: 'a subscription under a lock against deletion',

@@ -276,6 +276,50 @@ describe('two runs on one VM that share no container', () => {
     expect(blobs.filter(({ name }) => name.includes('2222222222'))).toEqual([]);
   });
 
+  test('of which one only reads it: it fails by the name of the other, which has begun to change it meanwhile', async () => {
+    await azure.reset(scenario);
+    const action = { kind: 'hang' as const };
+    await azure.setFaults([{ match: { method: 'PUT', path: '/snapshots/builder-os-' }, action }]);
+    const reading = { generalize: 'none', 'source-power': 'keep' };
+    let reader: ChildProcess | undefined;
+    const first = runAction(
+      azure,
+      { ...inputs, ...reading },
+      {
+        environment: { SCALED_LIMITS: 'yes' },
+        onStart: (started) => {
+          reader ??= started;
+        },
+      },
+    );
+    await until(async () => (await azure.calls()).some(({ fault }) => fault !== undefined));
+    reader?.kill('SIGSTOP');
+    const held = Promise.withResolvers<undefined>();
+    const step = signalled('SIGSTOP', stop);
+    const second = runAction(
+      azure,
+      { ...inputs, ...away },
+      {
+        ...other,
+        ...step,
+        onLine: (line) => {
+          step.onLine?.(line);
+          if (line.includes('VM "builder" is stopped')) held.resolve(undefined);
+        },
+      },
+    );
+    await held.promise;
+    reader?.kill('SIGCONT');
+    const refused = await first;
+    step.child().kill('SIGCONT');
+    expectMade(await second);
+    expect(refused.main.exitCode).toBe(1);
+    expect(refused.main.log).toMatch(
+      /##\[error\]VM "builder" is worked on by run 2222222222 .* This run goes no further\./,
+    );
+    await expectNothingLeft(azure);
+  });
+
   test('of which one was killed: the other passes as soon as its lock is free, and the post step of the dead one closes its claim', async () => {
     await azure.reset(scenario);
     const dead = await phase('main', undefined, signalled('SIGKILL', copy));

@@ -109,7 +109,10 @@ describe('two runs on one VM that share no container', () => {
     await one.end();
   });
 
-  test('of which the first has died: its claim counts for nothing any more', async () => {
+  test.each([
+    { what: 'has not renewed its locks', renew: () => Promise.resolve() },
+    { what: 'renewed its locks too late', renew: (one: LockingRun) => one.renew() },
+  ])('of which the first $what: its claim counted for nothing meanwhile', async ({ renew }) => {
     const one = runOn(here);
     await one.begin();
     // As after a minute without a renewal.
@@ -120,6 +123,7 @@ describe('two runs on one VM that share no container', () => {
     const two = lockingRun({ ...azure, blobs: { ...azure.blobs, blobState } }, there);
     await two.begin();
     await one.clock.sleep(21_000, signal);
+    await renew(one);
     await expect(one.locks.require('stop')).rejects.toThrow(
       /^VM "builder" is worked on by run 2 .* This run goes no further\./,
     );

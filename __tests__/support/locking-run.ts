@@ -14,6 +14,8 @@ import { openAzure } from './quick-session.ts';
 import { CLIENT, CLIENT_SECRET, SUBSCRIPTION, TENANT } from './scenario.ts';
 
 const { signal } = new AbortController();
+/** As the locks have it. */
+const RENEWAL_INTERVAL_MS = 15_000;
 
 /** A run that locks and claims, on a clock of its own. */
 export interface LockingRun {
@@ -24,6 +26,8 @@ export interface LockingRun {
   readonly clock: Clock;
   /** Takes the locks and claims the VM. */
   begin(): Promise<void>;
+  /** Lets the locks be renewed once, as they are every 15 seconds. */
+  renew(): Promise<void>;
   /** Closes everything that it holds. */
   end(): Promise<void>;
 }
@@ -45,7 +49,7 @@ export async function openLockingAzure(): Promise<Azure> {
   return openAzure({ identity, environment }, () => Promise.reject(new Error()), signal);
 }
 
-/** A run on the VM of the usual scenario that has taken nothing yet. Its renewals wait until it is over; `onPause` runs instead of any other pause. */
+/** A run on the VM of the usual scenario that has taken nothing yet. Its locks are renewed only by `renew`; `onPause` runs instead of any other pause. */
 export function lockingRun(
   azure: Azure,
   overrides: Partial<World>,
@@ -58,10 +62,16 @@ export function lockingRun(
   const plan = planOf(worldOf({ vm, disks, ...overrides }));
   const log = literalLog();
   const ticking = literalClock();
+  let resting = Promise.withResolvers<undefined>();
+  let woken = Promise.withResolvers<undefined>();
   const clock: Clock = {
     now: () => ticking.now(),
     sleep: async (milliseconds, signal) => {
-      if (milliseconds === 15_000) await untilAborted(signal);
+      if (milliseconds === RENEWAL_INTERVAL_MS) {
+        resting.resolve(undefined);
+        await Promise.race([woken.promise, untilAborted(signal)]);
+        return;
+      }
       await ticking.sleep(milliseconds, signal);
       await onPause();
     },
@@ -74,6 +84,14 @@ export function lockingRun(
     begin: async () => {
       await locks.take();
       await claimVm(plan, rig);
+    },
+    renew: async () => {
+      await resting.promise;
+      resting = Promise.withResolvers();
+      const wake = woken.resolve;
+      woken = Promise.withResolvers();
+      wake(undefined);
+      await resting.promise;
     },
     end: async () => {
       await leases.closeAll();

@@ -406,6 +406,21 @@ describe('a rule refuses', () => {
       'a group for snapshots under a lock against deletion',
       'lock-on-snapshots',
       { survey: lockedBy(['CanNotDelete', group]) },
+      `Lock "l0" (CanNotDelete) on "${group}" keeps snapshots in resource group "images" from being deleted afterwards. Remove it for the run (az lock delete), or name a group without a lock in "snapshot-resource-group".`,
+    ],
+    [
+      'a group for snapshots under a lock against deletion, which it was asked to keep but for the claim',
+      'lock-on-snapshots',
+      { inputs: { keepSnapshots: true }, survey: lockedBy(['CanNotDelete', group]) },
+      `Lock "l0" (CanNotDelete) on "${group}" keeps snapshots in resource group "images" from being deleted afterwards. Remove it for the run (az lock delete), or name a group without a lock in "snapshot-resource-group".`,
+    ],
+    [
+      'a group for snapshots under a lock against deletion, of a VM that is only read',
+      'lock-on-snapshots',
+      {
+        inputs: { ...specialized, sourcePower: 'keep' },
+        survey: lockedBy(['CanNotDelete', group]),
+      },
       `Lock "l0" (CanNotDelete) on "${group}" keeps snapshots in resource group "images" from being deleted afterwards. Remove it for the run (az lock delete), or name a group without a lock in "snapshot-resource-group", or set "keep-snapshots: true".`,
     ],
     [
@@ -427,7 +442,7 @@ describe('a rule refuses', () => {
           ),
         },
       },
-      `Lock "all" (CanNotDelete) on "/subscriptions/${subscriptionId}" keeps snapshots in resource group "temp" from being deleted afterwards. Remove it for the run (az lock delete), or set "keep-snapshots: true".`,
+      `Lock "all" (CanNotDelete) on "/subscriptions/${subscriptionId}" keeps snapshots in resource group "temp" from being deleted afterwards. Remove it for the run (az lock delete).`,
     ],
     [
       'a disk under a read-only lock of its own',
@@ -765,7 +780,10 @@ describe('nothing is found of', () => {
     ['a lock against deletion on the VM alone', { survey: lockedBy(['CanNotDelete', vmOf().id]) }],
     [
       'a lock against deletion where the snapshots are kept',
-      { inputs: { keepSnapshots: true }, survey: lockedBy(['CanNotDelete', group]) },
+      {
+        inputs: { ...specialized, sourcePower: 'keep', keepSnapshots: true },
+        survey: lockedBy(['CanNotDelete', group]),
+      },
     ],
     [
       'locks beside the VM and its group',

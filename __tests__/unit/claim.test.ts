@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { foreignClaims, holderOf } from '../../src/claim.ts';
+import { foreignClaims } from '../../src/claim.ts';
+import { holderOf } from '../../src/earlier.ts';
 import type { ListedSnapshot } from '../../src/facts.ts';
 import { inputsOf, planOf, runOf, vmOf, worldOf, type World } from '../support/facts.ts';
 

@@ -28,6 +28,25 @@ function failed(
 describe('what to do about a failed call', () => {
   test.each<readonly [string, Error, string]>([
     [
+      'a quota that is used up, told as what is not allowed',
+      failed(called.vm, {
+        statusCode: 409,
+        code: 'OperationNotAllowed',
+        message: 'It would exceed the approved Total Regional Cores quota.',
+      }),
+      'Ask for more quota, or free some, and run again.',
+    ],
+    [
+      'a disk of the runner that is full',
+      failed(undefined, { code: 'ENOSPC' }),
+      'The runner cannot write its files: look at the room on its disk and at its rights, and run again.',
+    ],
+    [
+      'a certificate of a proxy that the runner does not know',
+      failed(called.vm, { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }),
+      'The runner does not reach "management.azure.com": check its network, proxy and firewall, and run again.',
+    ],
+    [
       'a request that Azure does not take',
       failed(called.vm, { statusCode: 400 }, { 'x-ms-request-id': 'r-1' }),
       'Running again will hardly change it: report it with the debug log, the request ID "r-1".',

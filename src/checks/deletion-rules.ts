@@ -1,7 +1,8 @@
 import { planDeletion } from '../delete-source.ts';
 import { listOf } from '../errors.ts';
 import { requireResourceId } from '../resource-id.ts';
-import { locksOn, nameLock, notFound } from './lookups.ts';
+import { locksOn, nameLock } from './locks.ts';
+import { notFound } from './lookups.ts';
 import type { Facts, Rule } from './rule.ts';
 
 /** Rules on deleting the VM after its capture, with `delete-source: vm`. */

@@ -1,9 +1,10 @@
 import { listOf } from '../errors.ts';
 import type { Lock } from '../facts.ts';
-import { isComplete, planPower } from '../plan.ts';
+import { countExports, isChanging, isComplete, planPower } from '../plan.ts';
 import { isAtOrUnder, requireResourceId, resourceGroupId, sameResource } from '../resource-id.ts';
 import { foundBlobs } from '../survey.ts';
-import { locksOn, nameLock, reasonOf } from './lookups.ts';
+import { locksOn, nameLock } from './locks.ts';
+import { reasonOf } from './lookups.ts';
 import type { Facts, Rule } from './rule.ts';
 
 const locking =
@@ -88,21 +89,29 @@ function lookAtDiskLocks({ survey, inputs, layout }: Facts): readonly string[] {
 }
 
 /** ReadOnly forbids to make snapshots, CanNotDelete to delete them afterwards. */
-function lookAtSnapshotLocks({ survey, inputs, layout }: Facts): readonly string[] {
+function lookAtSnapshotLocks({ survey, inputs, layout, vm }: Facts): readonly string[] {
   const [disk] = layout.disks;
-  if (disk === undefined || isComplete(inputs, layout, foundBlobs(survey.blobs))) return [];
+  if (
+    vm === undefined ||
+    disk === undefined ||
+    isComplete(inputs, layout, foundBlobs(survey.blobs))
+  )
+    return [];
   const place = requireResourceId(disk.snapshotId);
   const group = resourceGroupId(place);
-  const isCleared = inputs.source === 'copy' || !inputs.keepSnapshots;
+  // Those of a copy, the claim, and all but the first of a disk are deleted even so.
+  const isMany = layout.disks.some((one) => countExports(inputs, vm, one) > 1);
+  const mayKeep = inputs.source === 'vm' && !isChanging(inputs, vm) && !isMany;
+  const isCleared = !inputs.keepSnapshots || !mayKeep;
   return locksOn(group, survey)
     .filter(({ level }) => level === 'ReadOnly' || isCleared)
     .map((lock) => {
       const end = lock.level === 'ReadOnly' ? 'made' : 'deleted afterwards';
-      return `${nameLock(lock)} keeps snapshots in resource group "${place.resourceGroup}" from being ${end}. ${remedyFor(lock, group, inputs.source === 'vm')}`;
+      return `${nameLock(lock)} keeps snapshots in resource group "${place.resourceGroup}" from being ${end}. ${waysAround(lock, group, mayKeep)}`;
     });
 }
 
-function remedyFor({ scope, level }: Lock, group: string, mayKeep: boolean): string {
+function waysAround({ scope, level }: Lock, group: string, mayKeep: boolean): string {
   const ways = [
     ...(sameResource(scope, group)
       ? ['name a group without a lock in "snapshot-resource-group"']

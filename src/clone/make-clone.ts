@@ -58,9 +58,10 @@ async function copyDisks(
   await each(plan.disks, signal, (copy, linked) =>
     takeSnapshot(plan, copy, { ...rig, signal: linked }),
   );
-  await onRead();
-  await each(plan.disks, signal, (copy, linked) =>
-    makeDisk(plan, copy, { ...rig, signal: linked }),
+  await together(signal, onRead, (linked) =>
+    each(plan.disks, linked, (copy, linkedToo) =>
+      makeDisk(plan, copy, { ...rig, signal: linkedToo }),
+    ),
   );
   log.info(`The disks of VM "${plan.source.name}" are copied (${plan.disks.length}).`);
 }

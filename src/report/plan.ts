@@ -81,7 +81,7 @@ function proofOf({ copyMethod, verify }: Plan): string {
 }
 
 /** What will be on the bill, as far as the plan knows. */
-function costsOf({ vm, clone, disks, expected }: Plan): string {
+function costsOf({ vm, clone, disks, expected, claim }: Plan): string {
   const bytes = disks.reduce((sum, disk) => sum + disk.sizeBytes * disk.replicas.length, 0);
   const regions = new Set(
     disks.flatMap(({ replicas }) => replicas.map(({ account }) => account.location)),
@@ -91,6 +91,7 @@ function costsOf({ vm, clone, disks, expected }: Plan): string {
     `Costs: ${formatCount(expected.transactions, 'transaction')} on blobs when every page holds data and none is repeated`,
     `${formatBytes(bytes)} of page blobs at most`,
     `${formatCount(expected.exports, 'snapshot')} as long as needed`,
+    ...(claim?.snapshot === undefined ? [] : ['one more while the run lasts']),
     ...(clone === undefined
       ? []
       : [`a second VM with ${formatCount(clone.disks.length, 'disk')} while the run lasts`]),
