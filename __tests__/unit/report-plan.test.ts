@@ -46,7 +46,7 @@ describe('the plan in the log', () => {
         .map(({ url }) => `  ${url}`),
       'Copied by page ranges, or by Copy Blob where that is cheaper or page ranges are refused; proven by the checksums of the storage service.',
       '11 changes by the resource manager and 4 copies; at most 28.0 GiB to copy, at least 2 min 17 s when every page holds data; the SAS live for 24 h 0 min.',
-      'Costs: 7,208 transactions on blobs when every page holds data and none is repeated, 28.0 GiB of page blobs at most, 2 snapshots as long as needed.',
+      'Costs: 7,208 transactions on blobs when every page holds data and none is repeated, 28.0 GiB of page blobs at most, 2 snapshots as long as needed, one more while the run lasts.',
       'VM "builder" is claimed by snapshot "builder-claim-0123456789ab" of its OS disk, which is deleted at the end.',
     ]);
   });
