@@ -34,13 +34,16 @@ function passing(what: string, action: FaultAction, hosts: readonly string[]): F
   };
 }
 
-/** The run fails cleanly, or succeeds all the same; only what the fault keeps from being closed is left, and told. */
-function lasting(what: string, action: FaultAction): FaultKind {
+/**
+ * The run fails cleanly, or succeeds all the same; only what the fault keeps from being closed is left, and told. What
+ * is tried again is so for minutes, which pass faster with the limits.
+ */
+function lasting(what: string, action: FaultAction, isTriedAgain = false): FaultKind {
   return {
     what: `${what}, for ever`,
     calls: ({ calls }) => calls,
     play: async (matrix, call) => {
-      const run = await matrix.run(call, { action, times: 'for ever' });
+      const run = await matrix.run(call, { action, times: 'for ever' }, isTriedAgain);
       if (run.main.exitCode === 0) expectSuccess(run);
       else expectCleanFailure(run);
       if (what === '404' && isAsking(call)) await matrix.expectOnlyDenied();
@@ -95,10 +98,10 @@ export const refusals: readonly FaultKind[] = [400, 403, 404, 409].map((status) 
 
 /** What does not pass. */
 export const outages: readonly FaultKind[] = [
-  lasting('429', throttled),
-  lasting('500', answer(500)),
-  lasting('503', answer(503)),
-  lasting('a connection that is cut', { kind: 'drop' }),
+  lasting('429', throttled, true),
+  lasting('500', answer(500), true),
+  lasting('503', answer(503), true),
+  lasting('a connection that is cut', { kind: 'drop' }, true),
 ];
 
 /** What ends the run itself. */

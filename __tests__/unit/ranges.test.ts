@@ -461,7 +461,7 @@ describe('a window whose query times out', () => {
     expect(reading.error).toMatchObject({
       code: 'azure',
       message:
-        'Could not read the page ranges of 64 MiB at byte 0 of the disk export: ETIMEDOUT: no answer. Run again.',
+        'Could not read the page ranges of 64 MiB at byte 0 of the disk export: ETIMEDOUT: no answer. The runner does not reach the service: check its network, proxy and firewall, and run again.',
     });
     expect(reading.windows).toHaveLength(9);
     expect(reading.clock.pauses).toEqual([1, 2, 4, 8, 16, 32, 60, 60].map((s) => s * 1000));

@@ -158,7 +158,7 @@ async function query(
         return 'busy';
       }
       if (repeats === MAX_REPEATS) {
-        throw explain(`Could not read the page ranges of ${name}`, error, 'Run again.');
+        throw explain(`Could not read the page ranges of ${name}`, error);
       }
       log.debug(`The page ranges of ${name} are asked for again: ${reasonOf(error)}`);
       await clock.sleep(pauseFor(repeats, failure), signal);
