@@ -14,7 +14,7 @@ const pure = [
   'src/copy/{piece-checksums,piece-failure,lane,followers,window}.ts',
   'src/copy/schedule/*.ts',
   'src/clone/{clone-facts,clone-plan,clone-rights,closing-order,copy-network}.ts',
-  'src/report/{outputs,summary,manifest,table,plan,result,copies}.ts',
+  'src/report/{outputs,summary,manifest,table,plan,result,copies,role}.ts',
   'src/sweep/{decide,report}.ts',
   'src/guest/{marked-lines,windows-*}.ts',
 ];

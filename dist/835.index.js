@@ -554,7 +554,7 @@ exports.Builder = Builder;
 Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.ByteBuffer = void 0;
 const constants_js_1 = __webpack_require__(2957);
-const encoding_js_1 = __webpack_require__(2631);
+const encoding_js_1 = __webpack_require__(5012);
 const utils_js_1 = __webpack_require__(8321);
 class ByteBuffer {
     /**
@@ -825,7 +825,7 @@ exports.SIZE_PREFIX_LENGTH = 4;
 
 /***/ }),
 
-/***/ 2631:
+/***/ 5012:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -861,7 +861,7 @@ var builder_js_1 = __webpack_require__(7071);
 Object.defineProperty(exports, "M$", ({ enumerable: true, get: function () { return builder_js_1.Builder; } }));
 var byte_buffer_js_1 = __webpack_require__(4503);
 Object.defineProperty(exports, "$F", ({ enumerable: true, get: function () { return byte_buffer_js_1.ByteBuffer; } }));
-var encoding_js_1 = __webpack_require__(2631);
+var encoding_js_1 = __webpack_require__(5012);
 __webpack_unused_export__ = ({ enumerable: true, get: function () { return encoding_js_1.Encoding; } });
 
 

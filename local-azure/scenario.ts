@@ -394,8 +394,8 @@ export type FaultAction =
       readonly message?: string;
       readonly headers?: Readonly<Record<string, string>>;
     }
-  /** Never answers. */
-  | { readonly kind: 'hang' }
+  /** Never answers; with `served` the service has done its work all the same. */
+  | { readonly kind: 'hang'; readonly served?: boolean }
   /** Closes the connection before the call is served, or after so many bytes of the answer's body; 0 loses the answer. */
   | { readonly kind: 'drop'; readonly afterBytes?: number }
   /** Ends the SAS of disk exports, of those whose resource ID matches or of all, then lets the call through. */

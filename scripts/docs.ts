@@ -14,7 +14,8 @@ import { permissionRules } from '../src/checks/permission-rules.ts';
 import type { Rule } from '../src/checks/rule.ts';
 import { vmRules } from '../src/checks/vm-rules.ts';
 import { cloneRights } from '../src/clone/clone-rights.ts';
-import { rights, type Right } from '../src/rights.ts';
+import { renderRole } from '../src/report/role.ts';
+import { rights } from '../src/rights.ts';
 
 /**
  * Writes what the documentation takes from elsewhere: the README's tables of inputs and outputs from action.yml and
@@ -29,6 +30,8 @@ interface Manifest {
 }
 
 const root = join(import.meta.dirname, '..');
+/** Where the documented roles can be assigned; who makes them puts an ID in. */
+const assignable = ['/subscriptions/SUBSCRIPTION'];
 const manifest = readManifest('action.yml');
 const cleanup = readManifest('cleanup/action.yml');
 
@@ -97,35 +100,18 @@ function outputTable({ outputs }: Manifest): string {
 }
 
 function roleJson(): string {
-  const named = (kind: Right['kind']): readonly string[] =>
-    rights
-      .filter((right) => right.kind === kind)
-      .map(({ name }) => name)
-      .sort();
-  const role = {
-    Name: 'VM to VHD',
-    Description: 'Captures VMs into VHD blobs',
-    Actions: named('action'),
-    NotActions: [],
-    DataActions: named('dataAction'),
-    NotDataActions: [],
-    AssignableScopes: ['/subscriptions/SUBSCRIPTION'],
-  };
-  return `\`\`\`json\n${JSON.stringify(role, undefined, 2)}\n\`\`\``;
+  return jsonBlock(renderRole('VM to VHD', 'Captures VMs into VHD blobs', rights, assignable));
 }
 
 /** A role of its own, beside the one for everything else. */
 function copyRoleJson(): string {
-  const role = {
-    Name: 'VM to VHD, copies',
-    Description: 'Captures copies of VMs, beside the role "VM to VHD"',
-    Actions: [...new Set(cloneRights.map(({ name }) => name))].sort(),
-    NotActions: [],
-    DataActions: [],
-    NotDataActions: [],
-    AssignableScopes: ['/subscriptions/SUBSCRIPTION'],
-  };
-  return `\`\`\`json\n${JSON.stringify(role, undefined, 2)}\n\`\`\``;
+  const description = 'Captures copies of VMs, beside the role "VM to VHD"';
+  const granted = cloneRights.map(({ name }) => ({ kind: 'action' as const, name }));
+  return jsonBlock(renderRole('VM to VHD, copies', description, granted, assignable));
+}
+
+function jsonBlock(json: string): string {
+  return `\`\`\`json\n${json}\n\`\`\``;
 }
 
 function rightTable(): string {

@@ -24,9 +24,10 @@ const PIECE_BYTES = 4 * 1024 ** 2;
 /** The least that a SAS lives for by default. */
 export const DAY_SECONDS = 24 * 3600;
 
-/** Least time that a page blob of this size takes when every page holds data. */
-export function copySeconds(sizeBytes: number): number {
-  return Math.ceil(sizeBytes / PAGE_BLOB_BYTES_PER_SECOND);
+/** Least time of so many VHDs from so many exports, where reads and writes share what a blob carries, and every page holds data. */
+export function copySeconds(sizeBytes: number, replicas: number, exports: number): number {
+  const rounds = Math.max(1, (2 * replicas) / (replicas + exports));
+  return Math.ceil(Math.ceil(sizeBytes / PAGE_BLOB_BYTES_PER_SECOND) * rounds);
 }
 
 /** Of a run that finds every VHD there. */
@@ -59,18 +60,17 @@ export function expectWork(
   const exports = disks.reduce((sum, disk) => sum + disk.exports.length, 0);
   return {
     bytes: disks.reduce((sum, disk) => sum + disk.sizeBytes * copiesOf(disk), 0),
-    seconds: Math.max(0, ...disks.map(leastSeconds)),
+    seconds: Math.max(
+      0,
+      ...disks.map(({ sizeBytes, replicas, exports }) =>
+        copySeconds(sizeBytes, replicas.length, exports.length),
+      ),
+    ),
     changes: steps + exports * 4 - (keepSnapshots ? disks.length : 0) + moreChanges,
     copies: disks.reduce((sum, disk) => sum + copiesOf(disk), 0),
     exports,
     transactions: disks.reduce((sum, disk) => sum + leastCalls(disk), 0),
   };
-}
-
-/** Where reads and writes share what a blob carries, and every page holds data. */
-function leastSeconds({ sizeBytes, replicas, exports }: PlannedDisk): number {
-  const rounds = (2 * replicas.length) / (replicas.length + exports.length);
-  return Math.ceil(copySeconds(sizeBytes) * Math.max(1, rounds));
 }
 
 /** One call for each piece, and about ten more for each VHD, when every page holds data. */

@@ -32,3 +32,5 @@ const entry = process.argv[2];
 if (entry === 'post') await runPost(findJournal(core));
 else if (entry === 'sweep') await runSweep(cancelled.signal);
 else await runMain(cancelled.signal);
+// All is closed and said: a request that nobody waits for any more (a sign-in without an answer) must not hold up the job.
+process.stdout.write('', () => process.exit());

@@ -3,15 +3,17 @@ import { mkdirSync } from 'node:fs';
 import * as core from '@actions/core';
 import { openAzure, type Azure } from './azure/session.ts';
 import { capture, type Capture } from './capture.ts';
-import { check, type Finding } from './checks/check.ts';
+import { check, factsOf, type Finding } from './checks/check.ts';
+import { missingPermissions } from './checks/permission-rules.ts';
 import { busyMs, systemClock } from './clock.ts';
 import { ActionError, describe, redact } from './errors.ts';
 import { readInputs, type Inputs } from './inputs.ts';
 import { startJournal, type Journal } from './journal.ts';
 import { Leases } from './lease.ts';
-import { requiredPermissions, type Requirement } from './permissions.ts';
+import { describeRequirement, requiredPermissions, type Requirement } from './permissions.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { renderPlan } from './report/plan.ts';
+import { renderMissingRole } from './report/role.ts';
 import { writeReport } from './report/write.ts';
 import { createRelease } from './release.ts';
 import type { Run } from './run.ts';
@@ -27,6 +29,7 @@ export async function runMain(signal: AbortSignal): Promise<void> {
   const progress: Progress = {
     findings: [],
     permissions: [],
+    missing: [],
     leases: undefined,
     plan: undefined,
     capture: undefined,
@@ -41,12 +44,13 @@ export async function runMain(signal: AbortSignal): Promise<void> {
       takeSurvey(inputs, azure, run, signal),
     );
     progress.findings = check(inputs, survey);
-    refuse(progress.findings);
+    progress.missing = missingPermissions(factsOf(inputs, survey));
+    await refuse(progress);
     const plan = planFrom(inputs, survey, run);
     progress.plan = plan;
     progress.permissions = requiredPermissions(inputs, plan.vm, survey.layout, foundExtras(survey));
     for (const line of renderPlan(plan)) log.info(line);
-    if (inputs.planOnly) log.info('This is the plan only; nothing was changed.');
+    if (inputs.planOnly) await tellPermissions(progress.permissions);
     else await execute(plan, azure, journal, progress, { timeline, signal });
   } catch (error) {
     failure = failureLine(error, signal);
@@ -65,6 +69,8 @@ export async function runMain(signal: AbortSignal): Promise<void> {
 interface Progress {
   findings: readonly Finding[];
   permissions: readonly Requirement[];
+  /** Of these, what the identity is known not to have. */
+  missing: readonly Requirement[];
   leases: Leases | undefined;
   plan: Plan | undefined;
   capture: Capture | undefined;
@@ -101,13 +107,28 @@ function readMaskedInputs(): Inputs {
   return readInputs((name) => core.getInput(name));
 }
 
+async function tellPermissions(permissions: readonly Requirement[]): Promise<void> {
+  await logGroup('Permissions that it needs', permissions.map(describeRequirement));
+  log.info('This is the plan only; nothing was changed.');
+}
+
+function logGroup(title: string, lines: readonly string[]): Promise<void> {
+  return log.group(title, () => {
+    for (const line of lines) log.info(line);
+    return Promise.resolve();
+  });
+}
+
 /** Logs the notes and the warnings, and throws one error with all refusals. */
-function refuse(findings: readonly Finding[]): void {
+async function refuse({ findings, missing }: Progress): Promise<void> {
   const messages = (level: Finding['level']): readonly string[] =>
     findings.filter((finding) => finding.level === level).map(({ message }) => message);
   for (const message of messages('note')) log.info(message);
   for (const message of messages('warning')) log.warn(message);
   const refusals = messages('refusal');
+  if (missing.length > 0) {
+    await logGroup('Custom role with what is missing', renderMissingRole(missing).split('\n'));
+  }
   if (refusals.length === 0) return;
   const head = refusals.length === 1 ? '' : `${refusals.length} reasons not to begin: `;
   throw new ActionError('refused', `${head}${refusals.join(' ')} Nothing was changed.`);

@@ -48,6 +48,11 @@ export function requiredPermissions(
   return [...new Map(all.map((one) => [`${one.scope} ${one.kind} ${one.name}`, one])).values()];
 }
 
+/** A right and its scope, as a line. */
+export function describeRequirement({ scope, kind, name }: Requirement): string {
+  return `${kind === 'dataAction' ? 'data action' : 'action'} ${name} on ${scope}`;
+}
+
 /** The containers that are written to, as resource IDs. */
 export function containerScopes(layout: Layout): readonly string[] {
   return unique(

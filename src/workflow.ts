@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import * as core from '@actions/core';
 import { context } from '@actions/github';
+import { requestAssertion } from './azure/assertion.ts';
 import type { MintAssertion } from './azure/credential.ts';
-import { ActionError, explain, reasonOf } from './errors.ts';
+import { ActionError, explain } from './errors.ts';
 import type { Log } from './ports.ts';
 import type { Run } from './run.ts';
 
@@ -45,27 +45,20 @@ export function runDirectory(run: Run): string {
   return join(process.env['RUNNER_TEMP'] ?? tmpdir(), `azure-vm-to-vhd-${run.key}`);
 }
 
-/** Pauses between the tries for an OIDC token, in milliseconds; the toolkit itself repeats only a few kinds of failure. */
-const MINT_PAUSES_MS = [1_000, 3_000, 9_000];
-
 /** Mints GitHub OIDC assertions. Throws one clear sentence where the job may not have any. */
 export const mintAssertion: MintAssertion = async (audience) => {
-  if (!process.env['ACTIONS_ID_TOKEN_REQUEST_URL']) {
+  const { ACTIONS_ID_TOKEN_REQUEST_URL: url = '', ACTIONS_ID_TOKEN_REQUEST_TOKEN: token = '' } =
+    process.env;
+  if (url === '' || token === '') {
     throw new ActionError(
       'input',
       'The job may not ask for an OIDC token. Add "permissions: id-token: write" to it (workflows of forks never may), or give "client-secret".',
     );
   }
-  for (const pauseMs of MINT_PAUSES_MS) {
-    try {
-      return await core.getIDToken(audience);
-    } catch (error) {
-      core.debug(`GitHub gave no OIDC token: ${reasonOf(error)}`);
-      await sleep(pauseMs);
-    }
-  }
   try {
-    return await core.getIDToken(audience);
+    const assertion = await requestAssertion({ url, token }, audience);
+    core.setSecret(assertion);
+    return assertion;
   } catch (error) {
     throw explain(
       'Could not get an OIDC token from GitHub',

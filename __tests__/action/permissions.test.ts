@@ -11,7 +11,13 @@ import { buildScenario, SUBSCRIPTION } from '../support/scenario.ts';
 interface CustomRole {
   readonly Actions: readonly string[];
   readonly DataActions: readonly string[];
+  readonly AssignableScopes: readonly string[];
 }
+
+const batchAccounts = [
+  { resourceGroup: 'images', name: 'pools', poolAllocationMode: 'UserSubscription' as const },
+];
+const batchAccount = `/subscriptions/${SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Batch/batchAccounts/pools`;
 
 let azure: LocalAzure;
 let role: CustomRole;
@@ -30,12 +36,26 @@ afterAll(async () => {
   await azure.stop();
 });
 
-async function resetWith(without?: string): Promise<void> {
+interface Granted {
+  readonly actions: readonly string[];
+  readonly dataActions: readonly string[];
+}
+
+/** The documented role without some rights. */
+function without(...missing: readonly string[]): Granted {
   const keep = (names: readonly string[]): readonly string[] =>
-    names.filter((name) => name !== without);
-  const assigned = { actions: keep(role.Actions), dataActions: keep(role.DataActions) };
+    names.filter((name) => !missing.includes(name));
+  return { actions: keep(role.Actions), dataActions: keep(role.DataActions) };
+}
+
+async function resetWith(...missing: readonly string[]): Promise<void> {
+  await resetWithRoles(without(...missing));
+}
+
+async function resetWithRoles(...roles: readonly Granted[]): Promise<void> {
   const vm = { extensions: ['CustomScript'], guest: { acts: [linuxStarts(linuxSucceeds)] } };
-  await azure.reset(buildScenario({ vm, roleAssignments: [{ role: assigned }] }));
+  const roleAssignments = roles.map((role) => ({ role }));
+  await azure.reset(buildScenario({ vm, roleAssignments, scenario: { batchAccounts } }));
 }
 
 const deprovision = { generalize: '', source: 'vm', 'remove-extensions': 'true' };
@@ -67,6 +87,62 @@ test.each(checked.map(({ name }) => name))(
     expect(await changesIn(azure)).toEqual([]);
   },
 );
+
+/** What Azure itself refuses to look at without. */
+const looks = [
+  'Microsoft.Compute/virtualMachines/read',
+  'Microsoft.Compute/disks/read',
+  'Microsoft.Storage/storageAccounts/read',
+  'Microsoft.Resources/subscriptions/resourceGroups/read',
+  'Microsoft.Batch/batchAccounts/read',
+  'Microsoft.Storage/storageAccounts/blobServices/containers/read',
+];
+
+test.each(looks)('without %s the run is refused by what it cannot look at', async (missing) => {
+  await resetWith(missing);
+  const run = await runAction(azure, {
+    'snapshot-resource-group': 'snapshots',
+    'batch-account': batchAccount,
+    'remove-extensions': 'true',
+  });
+  expect(run.main.exitCode).toBe(1);
+  const error = run.main.log.split('\n').find((line) => line.startsWith('##[error]'));
+  expect(error).toContain(missing);
+  expect(error).toContain('Nothing was changed.');
+  expect(await changesIn(azure)).toEqual([]);
+});
+
+test('without the right to start a VM it is not stopped for its snapshots', async () => {
+  const missing = 'Microsoft.Compute/virtualMachines/start/action';
+  await resetWith(missing);
+  const run = await runAction(azure, { generalize: 'none', 'source-power': 'restart' });
+  expect(run.main.exitCode).toBe(1);
+  expect(run.main.log).toContain(`lacks ${missing} on`);
+  expect(await changesIn(azure)).toEqual([]);
+});
+
+test('what is missing is printed as a custom role, with which the run succeeds', async () => {
+  const missing = [
+    'Microsoft.Compute/virtualMachines/generalize/action',
+    'Microsoft.Compute/snapshots/write',
+    'Microsoft.Storage/storageAccounts/blobServices/containers/blobs/delete',
+  ];
+  await resetWith(...missing);
+  const refused = await runAction(azure);
+  expect(refused.main.exitCode).toBe(1);
+  const [, json = ''] =
+    /##\[group\]Custom role with what is missing\n([^]*?)\n##\[endgroup\]/.exec(refused.main.log) ??
+    [];
+  const { Actions, DataActions, AssignableScopes } = JSON.parse(json) as CustomRole;
+  expect([...Actions, ...DataActions].sort()).toEqual(missing.sort());
+  expect(AssignableScopes).toEqual([`/subscriptions/${SUBSCRIPTION}/resourceGroups/images`]);
+  expect(refused.main.summary).toContain(json);
+  expect(refused.manifest?.missingPermissions.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(missing),
+  );
+  await resetWithRoles(without(...missing), { actions: Actions, dataActions: DataActions });
+  expect((await runAction(azure)).main.exitCode).toBe(0);
+});
 
 test.each([
   ['permissions', 'Microsoft.Authorization/permissions/read', "The identity's permissions on"],

@@ -38,7 +38,12 @@ test('plan-only shows every name and right, and changes nothing', async () => {
     for (const vhd of vhds) expect(text).toContain(vhd);
   }
   expect(run.main.summary).toContain('Plan for the image VHDs');
-  expect(run.main.summary).toContain('Microsoft.Compute/virtualMachines/generalize/action');
+  for (const { kind, name, scope } of run.manifest?.plan?.permissions ?? []) {
+    const line = `${kind === 'action' ? 'action' : 'data action'} ${name} on ${scope}`;
+    expect(run.main.log).toContain(line);
+    expect(run.main.summary).toContain(line);
+  }
+  expect(run.main.log).toContain('Microsoft.Compute/virtualMachines/generalize/action');
   expect(run.main.outputs['vhd-uris']).toBe('[]');
   expect(run.post.log).toBe('Nothing is left to close.');
   expectNoSecrets(run);

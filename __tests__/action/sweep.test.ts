@@ -1,21 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ClientSecretCredential } from '@azure/identity';
 import { BlobClient } from '@azure/storage-blob';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import type { FaultRule, Scenario } from '../../local-azure/scenario.ts';
-import { runPhase, type PhaseResult, type Step } from '../../local-runner/run-action.ts';
-import { changesIn, runAction, usualInputs } from '../support/action.ts';
+import { changesIn, runAction, runMainAlone } from '../support/action.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
+import { runSweep, type Sweep } from '../support/run-sweep.ts';
 import { buildScenario, CLIENT, CLIENT_SECRET, SUBSCRIPTION, TENANT } from '../support/scenario.ts';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const support = (name: string): string =>
-  `--import=${fileURLToPath(new URL(`../support/${name}`, import.meta.url))}`;
 const SWEEPER = 'cccccccc-dddd-eeee-ffff-000000000000';
 const SWEEPER_SECRET = `${CLIENT_SECRET}-of-the-sweep`;
 /** Who may do the same, but not see whole copies of VMs. */
@@ -122,34 +115,17 @@ async function freeVm(): Promise<void> {
   await new BlobClient(url, credential).getBlobLeaseClient().breakLease(0);
 }
 
-async function inWorkspace<T>(task: (workspace: string) => Promise<T>): Promise<T> {
-  const workspace = await mkdtemp(join(tmpdir(), 'azure-vm-to-vhd-test-'));
-  try {
-    return await task(workspace);
-  } finally {
-    await rm(workspace, { recursive: true, force: true });
-  }
-}
-
 /** Starts a capture and kills it without post as soon as its copy is under way. */
 async function die(inputs: Readonly<Record<string, string>>, blob: RegExp): Promise<void> {
-  await inWorkspace(async (workspace) => {
-    const { promise: started, resolve: onStart } = Promise.withResolvers<ChildProcess>();
-    const main = runMain({
-      directory: root,
-      workspace,
-      inputs: { ...usualInputs, ...capture, ...inputs },
-      environment: { ...azure.environment, NODE_OPTIONS: support('scaled-clock.ts') },
-      onStart,
-    });
-    const child = await started;
-    while (child.exitCode === null && !(await isPending(blob)));
-    child.kill('SIGKILL');
-    const { exitCode, log } = await main;
-    expect({ exitCode, errors: log.match(/##\[error\].*/g) }).toEqual({
-      exitCode: undefined,
-      errors: null,
-    });
+  const { promise: started, resolve: onStart } = Promise.withResolvers<ChildProcess>();
+  const main = runMainAlone(azure, { ...capture, ...inputs }, { onStart });
+  const child = await started;
+  while (child.exitCode === null && !(await isPending(blob)));
+  child.kill('SIGKILL');
+  const { exitCode, log } = await main;
+  expect({ exitCode, errors: log.match(/##\[error\].*/g) }).toEqual({
+    exitCode: undefined,
+    errors: null,
   });
 }
 
@@ -160,39 +136,10 @@ async function isPending(blob: RegExp): Promise<boolean> {
   );
 }
 
-function runMain(step: Step): Promise<PhaseResult> {
-  return runPhase(step, 'main', {}, []);
-}
-
-/** Runs the shipped sub-action, two hours later unless it is told otherwise. */
-async function sweep(
-  inputs: Readonly<Record<string, string>> = {},
-  clock = 'later-clock.ts',
-): Promise<
-  PhaseResult & { readonly found: readonly string[]; readonly removed: readonly string[] }
-> {
-  const result = await inWorkspace((workspace) =>
-    runMain({
-      directory: join(root, 'cleanup'),
-      workspace,
-      inputs: {
-        'client-id': SWEEPER,
-        'tenant-id': TENANT,
-        'client-secret': SWEEPER_SECRET,
-        'subscription-id': SUBSCRIPTION,
-        'storage-accounts': 'imageswe1',
-        'older-than': '1',
-        ...inputs,
-      },
-      environment: {
-        ...azure.environment,
-        NODE_OPTIONS: `${support('scaled-clock.ts')} ${support(clock)}`,
-      },
-    }),
-  );
-  const list = (name: string): readonly string[] =>
-    (JSON.parse(result.outputs[name] ?? '[]') as string[]).sort();
-  return { ...result, found: list('found'), removed: list('removed') };
+/** Runs the shipped sub-action with the rights that the docs name, two hours later unless it is told otherwise. */
+function sweep(inputs: Readonly<Record<string, string>> = {}, hoursLater = 2): Promise<Sweep> {
+  const identity = { 'client-id': SWEEPER, 'client-secret': SWEEPER_SECRET };
+  return runSweep(azure, { ...identity, ...inputs }, hoursLater);
 }
 
 interface Things {
@@ -263,7 +210,7 @@ describe('changes nothing', () => {
 
   test('that is younger', async () => {
     const before = await things();
-    const run = await sweep({ remove: 'true' }, 'scaled-clock.ts');
+    const run = await sweep({ remove: 'true' }, 0);
     expect(run.exitCode).toBe(0);
     expect([run.found, run.removed]).toEqual([[], []]);
     expect(run.log).toContain('left alone (too young)');

@@ -322,4 +322,30 @@ describe('faults', () => {
     await azure.reset();
     await outcome;
   });
+
+  test('serve a call and keep its answer back', async () => {
+    const compute = `/subscriptions/${subscriptionId}/resourceGroups/images/providers/Microsoft.Compute`;
+    const creationData = {
+      createOption: 'Copy',
+      sourceResourceId: `${compute}/disks/builder-os`,
+    };
+    const headers = { ...(await authorize()), 'content-type': 'application/json' };
+    await azure.setFaults([
+      { match: { method: 'PUT', path: '/snapshots/' }, action: { kind: 'hang', served: true } },
+    ]);
+    const hanging = send(`${arm}${compute}/snapshots/s1?api-version=2024-03-02`, {
+      ...{ method: 'PUT', headers },
+      body: JSON.stringify({ location: 'westeurope', properties: { creationData } }),
+    });
+    const outcome = expect(hanging).rejects.toThrow(/socket|ECONNRESET/);
+    const made = async (): Promise<unknown> =>
+      (await azure.state()).resources['Microsoft.Compute/snapshots']?.[0]?.name;
+    while ((await made()) === undefined);
+    expect(await made()).toBe('s1');
+    const call = (await azure.calls()).at(-1);
+    expect(call).toMatchObject({ method: 'PUT', fault: 'hang' });
+    expect(call?.status).toBeUndefined();
+    await azure.reset();
+    await outcome;
+  });
 });

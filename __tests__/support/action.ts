@@ -1,13 +1,19 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from '@jest/globals';
-import { runStep, type Step, type StepResult } from '../../local-runner/run-action.ts';
+import {
+  runPhase,
+  runStep,
+  type PhaseResult,
+  type Step,
+  type StepResult,
+} from '../../local-runner/run-action.ts';
 import type { Requirement } from '../../src/permissions.ts';
 import { compileCache } from './compile-cache.ts';
 import type { LocalAzure } from './local-azure.ts';
 import { CLIENT, CLIENT_SECRET, SUBSCRIPTION, TENANT } from './scenario.ts';
+import { inWorkspace } from './workspace.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** A module to preload into a child process whose pauses are to pass faster. */
@@ -44,6 +50,7 @@ export interface Manifest {
     readonly snapshot?: { readonly id?: string };
     readonly replicas: readonly { readonly url: string; readonly lengthBytes: number }[];
   }[];
+  readonly missingPermissions: readonly Requirement[];
   readonly failedReplicas: readonly { readonly url: string; readonly reason: string }[];
 }
 
@@ -53,28 +60,45 @@ export async function runAction(
   inputs: Readonly<Record<string, string>> = {},
   step: Partial<Step> = {},
 ): Promise<ActionRun> {
-  const workspace = await mkdtemp(join(tmpdir(), 'azure-vm-to-vhd-test-'));
-  try {
-    const result = await runStep({
-      directory: root,
-      workspace,
-      inputs: { ...usualInputs, ...inputs },
-      ...step,
-      environment: {
-        ...azure.environment,
-        NODE_OPTIONS: `--import=${scaledClock}`,
-        NODE_COMPILE_CACHE: compileCache,
-        ...step.environment,
-      },
-    });
+  return inWorkspace(async (workspace) => {
+    const result = await runStep(stepOf(azure, workspace, inputs, step));
     const path = result.main.outputs['manifest'];
     const manifestText = path === undefined ? '' : await readFile(path, 'utf8');
     const manifest =
       manifestText === '' ? undefined : (JSON.parse(manifestText) as unknown as Manifest);
     return { ...result, manifest, manifestText, filesText: await readAll(workspace) };
-  } finally {
-    await rm(workspace, { recursive: true, force: true });
-  }
+  });
+}
+
+/** Runs the main step alone, as on a machine that is lost: its post step never runs. */
+export async function runMainAlone(
+  azure: LocalAzure,
+  inputs: Readonly<Record<string, string>> = {},
+  step: Partial<Step> = {},
+): Promise<PhaseResult> {
+  return inWorkspace((workspace) =>
+    runPhase(stepOf(azure, workspace, inputs, step), 'main', {}, []),
+  );
+}
+
+function stepOf(
+  azure: LocalAzure,
+  workspace: string,
+  inputs: Readonly<Record<string, string>>,
+  step: Partial<Step>,
+): Step {
+  return {
+    directory: root,
+    workspace,
+    inputs: { ...usualInputs, ...inputs },
+    ...step,
+    environment: {
+      ...azure.environment,
+      NODE_OPTIONS: `--import=${scaledClock}`,
+      NODE_COMPILE_CACHE: compileCache,
+      ...step.environment,
+    },
+  };
 }
 
 async function readAll(folder: string): Promise<string> {

@@ -64,7 +64,8 @@ const named: readonly (readonly [RegExp, string])[] = [
   [/^.*\/idtoken$/, '/idtoken'],
   [/operations\/[^/]+$/i, 'operations/{id}'],
   [/^.*\/abcd$/, '/abcd'],
-  [/\/snapshots\/builder-(os|lun0|claim)(-\d)?-[^/]+/, '/snapshots/builder-$1$2-{key}'],
+  [/^\/bootdiagnostics-[^/]+\/[^/]+$/, '/bootdiagnostics-{vm}/{log}'],
+  [/\/(\w+)\/builder-([a-z][\w-]*)-[0-9a-f]{12}(?=\/|$)/, '/$1/builder-$2-{key}'],
   [/-[0-9a-f]{16}\.lock$/, '-{hash}.lock'],
   [/\/builder-\d+-/, '/builder-{run}-'],
 ];
@@ -99,23 +100,27 @@ function closingTemplates(calls: readonly Call[]): ReadonlySet<string> {
   return new Set(calls.slice(last + 1).map((call) => JSON.stringify(templateOf(call).match)));
 }
 
-/** What a poll asks about: operations get their IDs in the order in which they were accepted. */
+/** What a poll asks about: operations of a kind get their IDs in the order in which they were accepted. */
 class Operations {
-  readonly #started: { disk: string[]; vm: string[] } = { disk: [], vm: [] };
+  readonly #accepted = new Map<string, string[]>();
   readonly #subjects = new Map<string, string>();
 
   start({ method, status, url }: Call): void {
-    if (method === 'GET' || status !== 202 || !url.includes('/Microsoft.Compute/')) return;
-    const [type, name = '', verb] = new URL(url).pathname.split('/').slice(7);
-    const label = `${verb ?? method} of ${type ?? ''} ${name.replace(/-[0-9a-f]{12}$/, '')}`;
-    this.#started[type === 'snapshots' ? 'disk' : 'vm'].push(label);
+    if (method === 'GET' || ![201, 202].includes(status ?? 0)) return;
+    const [, provider = '', type = '', name = '', verb] =
+      /\/Microsoft\.(Compute|Network)\/(\w+)\/([^/?]+)(?:\/(\w+))?/.exec(url) ?? [];
+    if (provider === '') return;
+    const kind = /^(disks|snapshots)$/.test(type) ? 'DiskOperations' : `${provider} operations`;
+    const label = `${verb ?? method} of ${type} ${name.replace(/-[0-9a-f]{12}$/, '')}`;
+    this.#accepted.set(kind, [...(this.#accepted.get(kind) ?? []), label]);
   }
 
   subjectOf({ url }: Call): string | undefined {
-    const [, kind, id = ''] = /\/(operations|DiskOperations)\/([^/?]+)/.exec(url) ?? [];
-    if (kind === undefined) return undefined;
-    const subject =
-      this.#subjects.get(id) ?? this.#started[kind === 'operations' ? 'vm' : 'disk'].shift() ?? id;
+    const [, provider = '', list = '', id = ''] =
+      /\/Microsoft\.(\w+)\/.*\/(operations|DiskOperations)\/([^/?]+)/.exec(url) ?? [];
+    if (list === '') return undefined;
+    const kind = list === 'operations' ? `${provider} operations` : list;
+    const subject = this.#subjects.get(id) ?? this.#accepted.get(kind)?.shift() ?? id;
     this.#subjects.set(id, subject);
     return `${url.includes('monitor=') ? 'result' : 'poll'} of ${subject}`;
   }

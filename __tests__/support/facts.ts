@@ -317,6 +317,7 @@ export function resultOf(plan: Plan, overrides: Partial<Result> = {}): Result {
     phases,
     leaks: [],
     permissions: [],
+    missing: [],
     failure: undefined,
     ...overrides,
   };

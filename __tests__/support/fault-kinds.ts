@@ -2,33 +2,31 @@ import { expect } from '@jest/globals';
 import type { FaultAction } from '../../local-azure/scenario.ts';
 import { expectNoSecrets } from './action.ts';
 import type { DistinctCall } from './distinct-calls.ts';
-import {
-  expectCleanFailure,
-  expectNothingBehind,
-  expectNothingUntold,
-  expectSuccess,
-  type FaultMatrix,
-} from './fault-matrix.ts';
+import { expectCleanFailure, type Fault, type FaultMatrix } from './fault-matrix.ts';
 
 /** A kind of fault: the calls that it can strike, and a case of it with everything that must become of the run. */
 export interface FaultKind {
   readonly what: string;
-  readonly calls: (matrix: FaultMatrix) => readonly DistinctCall[];
+  readonly canStrike: (call: DistinctCall) => boolean;
   readonly play: (matrix: FaultMatrix, call: DistinctCall) => Promise<void>;
 }
 
-/** Services of Azure, as the calls name them; the OIDC service of GitHub is none. */
-const azureHosts = ['management', 'login', 'imageswe1', 'md-'];
+const any: FaultKind['canStrike'] = () => true;
 
-/** What passes by itself is absorbed at these hosts; elsewhere the libraries give up. */
-function passing(what: string, action: FaultAction, hosts: readonly string[]): FaultKind {
+/** What a call that was given up may have left. */
+const isChange = ({ strikes }: DistinctCall): boolean =>
+  !['GET', 'HEAD'].includes(strikes.match.method ?? '') && strikes.match.host !== '^login';
+
+/** What passes by itself is absorbed. */
+function passing(what: string, action: FaultAction): FaultKind {
   return {
     what: `${what}, once`,
-    calls: (matrix) => matrix.at(hosts),
+    canStrike: any,
     play: async (matrix, call) => {
       const run = await matrix.run(call, { action, times: 'once' }, action.kind === 'hang');
-      expectSuccess(run);
-      await expectNothingBehind(matrix.azure);
+      matrix.expectSuccess(run);
+      await matrix.expectNothingBehind();
+      await matrix.expectUntouched();
       await matrix.expectTrue(run);
     },
   };
@@ -38,19 +36,24 @@ function passing(what: string, action: FaultAction, hosts: readonly string[]): F
  * The run fails cleanly, or succeeds all the same; only what the fault keeps from being closed is left, and told. What
  * is tried again is so for minutes, which pass faster with the limits.
  */
-function lasting(what: string, action: FaultAction, isTriedAgain = false): FaultKind {
+function failing(
+  what: string,
+  fault: Fault,
+  { isTriedAgain = false, canStrike = any } = {},
+): FaultKind {
   return {
-    what: `${what}, for ever`,
-    calls: ({ calls }) => calls,
+    what: `${what}, ${fault.times}`,
+    canStrike,
     play: async (matrix, call) => {
-      const run = await matrix.run(call, { action, times: 'for ever' }, isTriedAgain);
-      if (run.main.exitCode === 0) expectSuccess(run);
+      const run = await matrix.run(call, fault, isTriedAgain);
+      if (run.main.exitCode === 0) matrix.expectSuccess(run);
       else expectCleanFailure(run);
       if (what === '404' && isAsking(call)) await matrix.expectOnlyDenied();
-      else if (call.isClosing || isAsking(call)) await expectNothingUntold(matrix.azure, run);
-      else await expectNothingBehind(matrix.azure);
+      else if (call.isClosing || isAsking(call)) await matrix.expectNothingUntold(run);
+      else await matrix.expectNothingBehind();
+      await matrix.expectUntouched();
       await matrix.expectTrue(run);
-      expectSuccess(await matrix.runAgain());
+      await matrix.expectNextSucceeds();
     },
   };
 }
@@ -61,51 +64,80 @@ function isAsking({ name }: DistinctCall): boolean {
 }
 
 /** A run whose process ends while a call is under way, and its post step. */
-function ending(signal: 'SIGINT' | 'SIGKILL'): FaultKind {
+function ending(signal: 'SIGINT' | 'SIGKILL', served: boolean): FaultKind {
   return {
-    what: signal,
-    calls: (matrix) => (signal === 'SIGINT' ? matrix.at(azureHosts) : matrix.calls),
+    what: served ? `${signal} once the call was served` : signal,
+    canStrike: served ? isChange : any,
     play: async (matrix, call) => {
-      const run = await matrix.runKilledAt(call, signal);
+      const run = await matrix.runKilledAt(call, signal, served);
       // A run that is cancelled when only the closing is left has succeeded.
-      if (call.isClosing && run.main.exitCode === 0) expectSuccess(run);
+      if (call.isClosing && run.main.exitCode === 0) matrix.expectSuccess(run);
       else expect(run.main.exitCode).toBe(signal === 'SIGKILL' ? undefined : 1);
       expect(run.post.exitCode).toBe(0);
-      await expectNothingBehind(matrix.azure);
+      await matrix.expectNothingBehind();
+      await matrix.expectUntouched();
       await matrix.expectTrue(run);
       expectNoSecrets(run);
-      expectSuccess(await matrix.runAgain());
+      await matrix.expectNextSucceeds();
     },
   };
 }
+
+/** A run whose machine is lost, so that only a later sweep can close what it opened. */
+const lostMachine: FaultKind = {
+  what: 'a machine that is lost, then the sweep',
+  canStrike: isChange,
+  play: async (matrix, call) => {
+    const sweep = await matrix.runLostAt(call);
+    expect(sweep.log).not.toMatch(/##\[(error|warning)\]/);
+    expect(sweep.exitCode).toBe(0);
+    expect(sweep.removed).toEqual(sweep.found);
+    await matrix.expectNothingBehind();
+    await matrix.expectUntouched();
+    await matrix.expectNextSucceeds();
+  },
+};
 
 const throttled: FaultAction = { kind: 'answer', status: 429, headers: { 'retry-after': '1' } };
 
 /** What passes by itself. */
 export const passingFaults: readonly FaultKind[] = [
-  passing('429', throttled, ['management', 'login']),
-  passing('500', answer(500), azureHosts),
-  passing('503', answer(503), [...azureHosts, 'pipelines']),
-  passing('a connection that is cut before', { kind: 'drop' }, azureHosts),
-  passing('a connection that is cut after', { kind: 'drop', afterBytes: 0 }, azureHosts),
-  passing('no answer', { kind: 'hang' }, azureHosts),
+  passing('429', throttled),
+  passing('500', answer(500)),
+  passing('503', answer(503)),
+  passing('a connection that is cut before', { kind: 'drop' }),
+  passing('a connection that is cut after', { kind: 'drop', afterBytes: 0 }),
+  passing('no answer', { kind: 'hang' }),
 ];
 
-/** What Azure does not do, whatever comes. */
-export const refusals: readonly FaultKind[] = [400, 403, 404, 409].map((status) =>
-  lasting(String(status), answer(status)),
-);
+/** What Azure does not do, whatever comes, or not at that moment. */
+export const refusals: readonly FaultKind[] = [400, 403, 404, 409].flatMap((status) => [
+  refusal(status, 'for ever'),
+  // Who looks and is refused gives up at once: asked again or not makes no difference.
+  refusal(status, 'once', (call) => isChange(call) || call.isClosing),
+]);
 
 /** What does not pass. */
 export const outages: readonly FaultKind[] = [
-  lasting('429', throttled, true),
-  lasting('500', answer(500), true),
-  lasting('503', answer(503), true),
-  lasting('a connection that is cut', { kind: 'drop' }, true),
+  outage('429', throttled),
+  outage('500', answer(500)),
+  outage('503', answer(503)),
+  outage('a connection that is cut', { kind: 'drop' }),
+  outage('no answer', { kind: 'hang' }),
 ];
 
 /** What ends the run itself. */
-export const signals: readonly FaultKind[] = [ending('SIGINT'), ending('SIGKILL')];
+export const signals: readonly FaultKind[] = [
+  ...[false, true].flatMap((served) => [ending('SIGINT', served), ending('SIGKILL', served)]),
+  lostMachine,
+];
+
+/** One of each sort: for the calls that a flow has beside those of the usual one, to which every kind is done. */
+export const chosenFaults: readonly FaultKind[] = [
+  ...passingFaults.filter(({ what }) => /^(429|a connection .* after|no answer)/.test(what)),
+  ...refusals.filter(({ what }) => /^(403|404|409), for ever/.test(what)),
+  ...outages.filter(({ what }) => /^(500|no answer)/.test(what)),
+];
 
 /** Every kind of the matrix. */
 export const faultKinds: readonly FaultKind[] = [
@@ -117,4 +149,12 @@ export const faultKinds: readonly FaultKind[] = [
 
 function answer(status: number): FaultAction {
   return { kind: 'answer', status };
+}
+
+function refusal(status: number, times: Fault['times'], canStrike = any): FaultKind {
+  return failing(String(status), { action: answer(status), times }, { canStrike });
+}
+
+function outage(what: string, action: FaultAction): FaultKind {
+  return failing(what, { action, times: 'for ever' }, { isTriedAgain: true });
 }

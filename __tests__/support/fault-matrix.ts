@@ -1,52 +1,18 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
-import type { FaultAction, Scenario } from '../../local-azure/scenario.ts';
+import type { FaultAction } from '../../local-azure/scenario.ts';
+import type { ResourceBody } from '../../local-azure/world.ts';
 import type { Step } from '../../local-runner/run-action.ts';
-import { expectNoSecrets, runAction, type ActionRun } from './action.ts';
+import { expectNoSecrets, runAction, runMainAlone, type ActionRun } from './action.ts';
 import { distinctCalls, type DistinctCall } from './distinct-calls.ts';
+import { capturing, type Flow } from './fault-flows.ts';
 import { startLocalAzure, type LocalAzure } from './local-azure.ts';
 import { remedyIn } from './remedy.ts';
-import { buildScenario, SUBSCRIPTION } from './scenario.ts';
+import { runSweep, type Sweep } from './run-sweep.ts';
 import { vhdClient } from './vhd-check.ts';
-
-const compute = `/subscriptions/${SUBSCRIPTION}/resourceGroups/images/providers/Microsoft.Compute`;
-
-/**
- * One OS disk, one data disk, one account: the fewest calls that a whole capture has; and beside them a snapshot and a
- * blob of somebody else, which nothing may touch.
- */
-const scenario: Scenario = {
-  ...buildScenario({
-    vm: {
-      osDisk: { name: 'builder-os', sizeGiB: 1, content: { seed: 1, dataMiB: 1 } },
-      dataDisks: [{ lun: 0, name: 'builder-data0', sizeGiB: 1, content: { seed: 2, dataMiB: 1 } }],
-    },
-    accounts: [
-      {
-        resourceGroup: 'images',
-        name: 'imageswe1',
-        containers: [
-          {
-            name: 'theirs',
-            blobs: [
-              { name: 'foreign.vhd', type: 'PageBlob', metadata: { vmtovhd_state: 'copying' } },
-            ],
-          },
-        ],
-      },
-    ],
-  }),
-  snapshots: [
-    { resourceGroup: 'images', name: 'foreign', sourceDiskId: `${compute}/disks/builder-os` },
-  ],
-};
-const isForeign = ({ name }: { readonly name: string }): boolean => name.startsWith('foreign');
-
-const inputs = { 'storage-accounts': 'imageswe1', replicas: '2', generalize: 'mark' };
-/** Two replicas of the OS disk and one of the data disk. */
-const VHDS = 3;
 
 /** How often a fault strikes, and what it does. */
 export interface Fault {
@@ -54,51 +20,78 @@ export interface Fault {
   readonly times: 'once' | 'for ever';
 }
 
+/** What is there, as a fault matrix looks at it. */
+interface Things {
+  /** By ID. */
+  readonly resources: ReadonlyMap<string, ResourceBody>;
+  /** By URL. */
+  readonly blobs: ReadonlyMap<string, { readonly metadata: Readonly<Record<string, string>> }>;
+  /** Resource IDs with an open SAS. */
+  readonly grants: readonly string[];
+}
+
 /** A local Azure with every distinct call of a happy run, and what a run comes to when one of them meets a fault. */
 export class FaultMatrix {
   readonly azure: LocalAzure;
   readonly calls: readonly DistinctCall[];
-  #foreign: readonly unknown[] = [];
+  readonly #flow: Flow;
+  #before: Things = { resources: new Map(), blobs: new Map(), grants: [] };
 
-  private constructor(azure: LocalAzure, calls: readonly DistinctCall[]) {
+  private constructor(azure: LocalAzure, flow: Flow, calls: readonly DistinctCall[]) {
     this.azure = azure;
+    this.#flow = flow;
     this.calls = calls;
   }
 
-  /** Discovers the calls by one happy run. */
-  static async discover(): Promise<FaultMatrix> {
-    const azure = await startLocalAzure(scenario);
+  /** Discovers the calls by one happy run: of other flows than the usual capture those that it does not make. */
+  static async discover(flow: Flow): Promise<FaultMatrix> {
+    const azure = await startLocalAzure(capturing.scenario);
     useLocalAzure(azure);
     try {
-      expectSuccess(await runAction(azure, inputs));
-      return new FaultMatrix(azure, distinctCalls(await azure.calls()));
+      const usual = flow === capturing ? [] : await callsOf(azure, capturing);
+      const names = new Set(usual.map(({ name }) => name));
+      const calls = (await callsOf(azure, flow)).filter(({ name }) => !names.has(name));
+      return new FaultMatrix(azure, flow, calls);
     } catch (error) {
       await azure.stop();
       throw error;
     }
   }
 
-  /** The calls to some hosts. */
-  at(hosts: readonly string[]): readonly DistinctCall[] {
-    return this.calls.filter(({ strikes }) =>
-      hosts.some((host) => strikes.match.host === `^${host}`),
-    );
-  }
-
   /** A run from a fresh start in which a call meets a fault; throws when the fault met no call. */
-  async run(call: DistinctCall, { action, times }: Fault, scaled = false): Promise<ActionRun> {
-    await this.#arm(call, { action, times });
-    const run = await runAction(this.azure, inputs, scaledLimits(scaled));
+  async run(call: DistinctCall, fault: Fault, scaled = false): Promise<ActionRun> {
+    await this.#arm(call, fault);
+    const run = await runAction(this.azure, this.#flow.inputs, scaledLimits(scaled));
     expect(await this.#isStruck()).toBe(true);
     return run;
   }
 
-  /** A run whose process gets a signal as soon as a call is under way, which is never answered; then post. */
-  async runKilledAt(call: DistinctCall, signal: NodeJS.Signals): Promise<ActionRun> {
-    await this.#arm(call, { action: { kind: 'hang' }, times: 'once' });
+  /**
+   * A run whose process gets a signal as soon as a call is under way, which is never answered, whether it was served or
+   * not; then post.
+   */
+  async runKilledAt(
+    call: DistinctCall,
+    signal: NodeJS.Signals,
+    served: boolean,
+  ): Promise<ActionRun> {
+    await this.#arm(call, { action: { kind: 'hang', served }, times: 'once' });
+    return this.#kill(signal, (step) => runAction(this.azure, this.#flow.inputs, step));
+  }
+
+  /** A run whose machine is lost when a call was served, so that it has no post step; and the sweep of two days later. */
+  async runLostAt(call: DistinctCall): Promise<Sweep> {
+    await this.#arm(call, { action: { kind: 'hang', served: true }, times: 'once' });
+    await this.#kill('SIGKILL', (step) => runMainAlone(this.azure, this.#flow.inputs, step));
+    await this.azure.setFaults([]);
+    return runSweep(this.azure, { remove: 'true' }, 48);
+  }
+
+  /** Starts a run and sends it a signal when the fault has struck. */
+  async #kill<T>(signal: NodeJS.Signals, start: (step: Partial<Step>) => Promise<T>): Promise<T> {
     let main: ChildProcess | undefined;
     const ended = new AbortController();
-    const running = runAction(this.azure, inputs, {
+    const running = start({
       ...scaledLimits(true),
       onStart: (child) => {
         main ??= child;
@@ -112,17 +105,51 @@ export class FaultMatrix {
     return running;
   }
 
-  /** The run of the next day, from the state that the last one left, without a fault. */
-  async runAgain(): Promise<ActionRun> {
+  /**
+   * Asserts that the run of the next day, without a fault, succeeds from the state that the last one left. Where that
+   * is the very state that the last one began with, this is known already.
+   */
+  async expectNextSucceeds(): Promise<void> {
     await this.azure.setFaults([]);
-    for (const { url } of await locks(this.azure)) await endLease(url);
-    return runAction(this.azure, inputs, { run: { runId: '2222222222' } });
+    const now = await thingsIn(this.azure);
+    if (isDeepStrictEqual(now, this.#before)) return;
+    for (const url of now.blobs.keys()) if (url.endsWith('.lock')) await endLease(url);
+    const run = await runAction(this.azure, this.#flow.inputs, { run: { runId: '2222222222' } });
+    expectSuccess(run, this.#flow);
   }
 
   async #arm({ strikes }: DistinctCall, { action, times }: Fault): Promise<void> {
-    await this.azure.reset(scenario);
-    this.#foreign = await foreignThings(this.azure);
+    await this.azure.reset(this.#flow.scenario);
+    this.#before = await thingsIn(this.azure);
     await this.azure.setFaults([{ ...strikes, times: times === 'once' ? 1 : 0, action }]);
+  }
+
+  async #isStruck(): Promise<boolean> {
+    return (await this.azure.calls()).some(({ fault }) => fault !== undefined);
+  }
+
+  /** Asserts that a run made every VHD and complained of nothing that failed. */
+  expectSuccess(run: ActionRun): void {
+    expectSuccess(run, this.#flow);
+  }
+
+  /** Asserts that nothing temporary is left at all. */
+  async expectNothingBehind(): Promise<void> {
+    requireNone('Left behind', await this.#leftovers());
+  }
+
+  /** Asserts that nothing temporary is left, but for what the log tells with the az command that closes it. */
+  async expectNothingUntold(run: ActionRun): Promise<void> {
+    const told = `${run.main.log}\n${run.post.log}`
+      .split('\n')
+      .filter((line) => line.startsWith('##[warning]') && line.includes(' az '))
+      .join('\n')
+      .toLowerCase();
+    const left = await this.#leftovers();
+    requireNone(
+      'Left behind, and not told',
+      left.filter((what) => !told.includes(what.toLowerCase())),
+    );
   }
 
   /** Asserts that nothing is left but what Azure said was not there. */
@@ -130,38 +157,79 @@ export class FaultMatrix {
     const denied = (await this.azure.calls())
       .filter(({ fault }) => fault !== undefined)
       .map(({ url }) => url.toLowerCase());
-    const left = (await leftovers(this.azure)).map((what) => what.toLowerCase());
-    const other = left.filter((what) => !denied.some((url) => url.includes(what)));
-    if (other.length > 0) throw new Error(`Left behind: ${other.join(', ')}`);
+    const left = (await this.#leftovers()).map((what) => what.toLowerCase());
+    requireNone(
+      'Left behind',
+      left.filter((what) => !denied.some((url) => url.includes(what))),
+    );
   }
 
-  /** Asserts that what is somebody else's is as it was, and that every VHD that a run says it made is there. */
+  /** Asserts that what is somebody else's is as it was. */
+  async expectUntouched(): Promise<void> {
+    const now = await thingsIn(this.azure);
+    const others = [...this.#before.resources].filter(([id]) => !this.#flow.changes.test(id));
+    expect(others.map(([id]) => [id, now.resources.get(id)])).toEqual(others);
+    const blobs = [...this.#before.blobs];
+    expect(blobs.map(([url]) => [url, now.blobs.get(url)])).toEqual(blobs);
+  }
+
+  /** Asserts that every VHD that a run says it made is there. */
   async expectTrue({ manifest }: ActionRun): Promise<void> {
-    expect(await foreignThings(this.azure)).toEqual(this.#foreign);
     const { blobs } = await this.azure.state();
     const complete = blobs.filter(({ metadata }) => metadata['vmtovhd_state'] === 'complete');
     const made = (manifest?.disks ?? []).flatMap(({ replicas }) => replicas.map(({ url }) => url));
     expect(complete.map(({ url }) => url)).toEqual(expect.arrayContaining(made));
   }
 
-  async #isStruck(): Promise<boolean> {
-    return (await this.azure.calls()).some(({ fault }) => fault !== undefined);
+  /**
+   * What is there, was not before and is temporary, as the addresses that a warning would name. The figures of the suite
+   * count the cases in which that is not empty and was not told.
+   */
+  async #leftovers(): Promise<readonly string[]> {
+    const { resources, blobs, grants } = await thingsIn(this.azure);
+    return [
+      ...[...resources.keys()].filter((id) => !this.#before.resources.has(id)),
+      ...grants,
+      ...[...blobs]
+        .filter(([url]) => !this.#before.blobs.has(url))
+        .filter(([, { metadata }]) => metadata['vmtovhd_state'] !== 'complete')
+        .map(([url]) => url),
+    ];
   }
 }
 
 /** Between two looks at the call list, in milliseconds. */
-const POLL_MS = 10;
+const POLL_MS = 30;
 
 function scaledLimits(scaled: boolean): Partial<Step> {
   return scaled ? { environment: { SCALED_LIMITS: 'yes' } } : {};
 }
 
-/** Asserts that a run made every VHD and complained of nothing that failed. */
-export function expectSuccess(run: ActionRun): void {
+async function callsOf(azure: LocalAzure, flow: Flow): Promise<readonly DistinctCall[]> {
+  await azure.reset(flow.scenario);
+  expectSuccess(await runAction(azure, flow.inputs), flow);
+  return distinctCalls(await azure.calls());
+}
+
+async function thingsIn(azure: LocalAzure): Promise<Things> {
+  const { resources, blobs, grants } = await azure.state();
+  const bodies = Object.values(resources).flat();
+  return {
+    resources: new Map(bodies.map((body) => [body.id, body])),
+    blobs: new Map(blobs.map((blob) => [blob.url, blob])),
+    grants: grants.map(({ resourceId }) => resourceId),
+  };
+}
+
+function requireNone(what: string, left: readonly string[]): void {
+  if (left.length > 0) throw new Error(`${what}: ${left.join(', ')}`);
+}
+
+function expectSuccess(run: ActionRun, { vhds }: Flow): void {
   expect(errorsOf(run)).toEqual([]);
   expect(run.main.exitCode).toBe(0);
   expect(run.manifest?.succeeded).toBe(true);
-  expect(run.manifest?.disks.flatMap(({ replicas }) => replicas)).toHaveLength(VHDS);
+  expect(run.manifest?.disks.flatMap(({ replicas }) => replicas)).toHaveLength(vhds);
   expect(run.post.exitCode).toBe(0);
   expectNoSecrets(run);
 }
@@ -182,49 +250,6 @@ export function expectCleanFailure(run: ActionRun): void {
   expect(run.manifest?.succeeded ?? false).toBe(false);
   expect(run.post.exitCode).toBe(0);
   expectNoSecrets(run);
-}
-
-/**
- * What is still there and temporary, as the addresses that a warning would name. The figures of the suite count the
- * cases in which that is not empty and was not told.
- */
-export async function leftovers(azure: LocalAzure): Promise<readonly string[]> {
-  const { resources, grants, blobs } = await azure.state();
-  return [
-    ...(resources['Microsoft.Compute/snapshots'] ?? [])
-      .filter((snapshot) => !isForeign(snapshot))
-      .map(({ id }) => id),
-    ...grants.map(({ resourceId }) => resourceId),
-    ...blobs
-      .filter((blob) => blob.metadata['vmtovhd_state'] !== 'complete' && !isForeign(blob))
-      .map(({ url }) => url),
-  ];
-}
-
-/** Asserts that nothing temporary is left, but for what the log tells with the az command that closes it. */
-export async function expectNothingUntold(azure: LocalAzure, run: ActionRun): Promise<void> {
-  const told = `${run.main.log}\n${run.post.log}`
-    .split('\n')
-    .filter((line) => line.startsWith('##[warning]') && line.includes(' az '))
-    .join('\n')
-    .toLowerCase();
-  const untold = (await leftovers(azure)).filter((what) => !told.includes(what.toLowerCase()));
-  if (untold.length > 0) throw new Error(`Left behind, and not told: ${untold.join(', ')}`);
-}
-
-/** Asserts that nothing temporary is left at all. */
-export async function expectNothingBehind(azure: LocalAzure): Promise<void> {
-  const left = await leftovers(azure);
-  if (left.length > 0) throw new Error(`Left behind: ${left.join(', ')}`);
-}
-
-async function foreignThings(azure: LocalAzure): Promise<readonly unknown[]> {
-  const { resources, blobs } = await azure.state();
-  return [...(resources['Microsoft.Compute/snapshots'] ?? []), ...blobs].filter(isForeign);
-}
-
-async function locks(azure: LocalAzure): Promise<readonly { readonly url: string }[]> {
-  return (await azure.state()).blobs.filter(({ name }) => name.endsWith('.lock'));
 }
 
 /** As if a minute had passed in which nobody renewed it. */

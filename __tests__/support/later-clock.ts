@@ -1,5 +1,5 @@
-/** Preloaded into a child process (NODE_OPTIONS=--import): for it, two hours have passed. Timers keep their time. */
-const LATER_MS = 2 * 3600_000;
+/** Preloaded into a child process (NODE_OPTIONS=--import): for it, HOURS_LATER have passed. Timers keep their time. */
+const laterMs = Number(process.env['HOURS_LATER']) * 3600_000;
 
 const now = Date.now.bind(Date);
-Date.now = () => now() + LATER_MS;
+Date.now = () => now() + laterMs;

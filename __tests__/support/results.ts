@@ -108,6 +108,7 @@ export const partlyFailed = resultOf(
 export const refused: Result = {
   plan: undefined,
   permissions: [],
+  missing: [],
   capture: undefined,
   findings: [
     { rule: 'blob-name', level: 'refusal', message: 'Blob name "a|b<c>`d`" is bad.' },

@@ -321,7 +321,7 @@ describe('a rule refuses', () => {
           ]),
         },
       },
-      'Container "vhds" of storage account "imageswe1" cannot be read: AuthorizationPermissionMismatch: Not allowed. Grant the identity "Storage Blob Data Contributor" on the account; a new role assignment needs some minutes.',
+      'Container "vhds" of storage account "imageswe1" cannot be read: AuthorizationPermissionMismatch: Not allowed. Grant the identity "Storage Blob Data Contributor" on the account, which has Microsoft.Storage/storageAccounts/blobServices/containers/read; a new role assignment needs some minutes.',
     ],
     [
       'a container behind a firewall',
@@ -376,7 +376,7 @@ describe('a rule refuses', () => {
       'an identity without rights',
       'permissions',
       { survey: { permissions: new Map([[vmOf().id, { kind: 'found' as const, value: [] }]]) } },
-      `The identity lacks Microsoft.Compute/virtualMachines/powerOff/action, Microsoft.Compute/virtualMachines/deallocate/action and Microsoft.Compute/virtualMachines/generalize/action on "${vmOf().id}". Grant it a role that has them (docs/permissions.md).`,
+      `The identity lacks Microsoft.Compute/virtualMachines/powerOff/action, Microsoft.Compute/virtualMachines/deallocate/action and Microsoft.Compute/virtualMachines/generalize/action on "${vmOf().id}". Grant it the custom role in the log, or that of docs/permissions.md.`,
     ],
     [
       'a VM under a read-only lock',
@@ -586,7 +586,25 @@ describe('a rule warns of', () => {
       'copies that outlast a job of a hosted runner',
       'time',
       { inputs: { identity: oidc }, osDisk: { sizeBytes: 2 * TEBIBYTE } },
+      'The copies may take at least 9 h 42 min when every page holds data, and jobs of GitHub-hosted runners end after 6 hours. Take a self-hosted runner with a managed identity, or with "client-secret": the token by which a job asks for OIDC assertions lives about as long.',
+    ],
+    [
+      'copies that outlast a job of a hosted runner, with an identity that is renewed otherwise',
+      'time',
+      {
+        inputs: { identity: { ...oidc, kind: 'client-secret', clientSecret: 's' } },
+        osDisk: { sizeBytes: 2 * TEBIBYTE },
+      },
       'The copies may take at least 9 h 42 min when every page holds data, and jobs of GitHub-hosted runners end after 6 hours. Take a self-hosted runner.',
+    ],
+    [
+      'copies that outlast it because one snapshot serves all',
+      'time',
+      {
+        inputs: { identity: oidc, copyMethod: 'copy-blob', copies: { kind: 'replicas', count: 3 } },
+        osDisk: { sizeBytes: TEBIBYTE },
+      },
+      'The copies may take at least 7 h 16 min when every page holds data, and jobs of GitHub-hosted runners end after 6 hours. Take a self-hosted runner with a managed identity, or with "client-secret": the token by which a job asks for OIDC assertions lives about as long.',
     ],
     [
       'copies that outlast an az session',

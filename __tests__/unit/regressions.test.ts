@@ -183,6 +183,7 @@ test('a summary with a thousand findings stays below 1 MiB', () => {
       renderSummary({
         plan: undefined,
         permissions: [],
+        missing: [],
         capture: undefined,
         findings,
         phases: [],
@@ -204,6 +205,7 @@ test('a finding with a link or an emphasis stays text', () => {
   const s = renderSummary({
     plan: undefined,
     permissions: [],
+    missing: [],
     capture: undefined,
     findings,
     phases: [],
@@ -217,6 +219,7 @@ test('nothing is said of checks that never ran', () => {
   const s = renderSummary({
     plan: undefined,
     permissions: [],
+    missing: [],
     capture: undefined,
     findings: [],
     phases: [],
@@ -232,6 +235,7 @@ test('the manifest is an output also of a refused run', () => {
       {
         plan: undefined,
         permissions: [],
+        missing: [],
         capture: undefined,
         findings: [],
         phases: [],

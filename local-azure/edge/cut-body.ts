@@ -29,3 +29,12 @@ export function cutBody(response: ServerResponse, afterBytes: number): void {
     end: (chunk?: unknown) => (pass(chunk) ? end() : response),
   });
 }
+
+/** Keeps a whole answer back, headers included, though the service has done its work; the connection stays open. */
+export function keepBack(response: ServerResponse): void {
+  Object.assign(response, {
+    flushHeaders: () => undefined,
+    write: () => true,
+    end: () => response,
+  });
+}

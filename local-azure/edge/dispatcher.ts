@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { DiskExports, Hosts, Service } from '../world.ts';
 import { setContext } from './call-context.ts';
 import type { CallList } from './calls.ts';
-import { cutBody } from './cut-body.ts';
+import { cutBody, keepBack } from './cut-body.ts';
 import { answerFault } from './fault-answer.ts';
 import type { FaultList } from './faults.ts';
 
@@ -45,7 +45,9 @@ export class Dispatcher {
         return;
       case 'hang':
         this.#hang(response);
-        return;
+        if (fault.served !== true) return;
+        keepBack(response);
+        break;
       case 'drop':
         if (fault.afterBytes === undefined) {
           request.socket.destroy();

@@ -1,7 +1,7 @@
 import { listOf } from '../errors.ts';
 import { copySeconds } from '../expected-work.ts';
 import { countReplicas } from '../layout.ts';
-import { isComplete } from '../plan.ts';
+import { countExports, isComplete } from '../plan.ts';
 import { foundBlobs } from '../survey.ts';
 import { formatSeconds } from '../units.ts';
 import { notFound, reasonOf } from './lookups.ts';
@@ -180,11 +180,21 @@ export const accountRules: readonly Rule[] = [
   },
   {
     id: 'time',
-    about: 'The copies end within the session of azure/login and the limit of a job.',
+    about:
+      'The copies end within the session of azure/login, the life of the token by which a job asks for OIDC assertions, and the limit of a job.',
     level: 'warning',
     source: 'https://docs.github.com/actions/reference/limits',
-    look: ({ disks, inputs }) => {
-      const seconds = Math.max(0, ...disks.map(({ sizeBytes }) => copySeconds(sizeBytes)));
+    look: ({ inputs, layout, vm }) => {
+      const seconds = Math.max(
+        0,
+        ...layout.disks.map((disk) =>
+          copySeconds(
+            disk.sizeBytes,
+            disk.replicas.length,
+            vm === undefined ? 1 : countExports(inputs, vm, disk),
+          ),
+        ),
+      );
       const hours = `at least ${formatSeconds(seconds)} when every page holds data`;
       return [
         ...(inputs.identity.kind === 'ambient' && seconds > AZ_SESSION_SECONDS
@@ -194,7 +204,7 @@ export const accountRules: readonly Rule[] = [
           : []),
         ...(seconds > HOSTED_JOB_SECONDS
           ? [
-              `The copies may take ${hours}, and jobs of GitHub-hosted runners end after 6 hours. Take a self-hosted runner.`,
+              `The copies may take ${hours}, and jobs of GitHub-hosted runners end after 6 hours. Take a self-hosted runner${inputs.identity.kind === 'oidc' ? ' with a managed identity, or with "client-secret": the token by which a job asks for OIDC assertions lives about as long' : ''}.`,
             ]
           : []),
       ];
@@ -219,6 +229,6 @@ export const accountRules: readonly Rule[] = [
 
 function dataPlaneRemedy(code: string | undefined): string {
   return code === 'AuthorizationPermissionMismatch'
-    ? 'Grant the identity "Storage Blob Data Contributor" on the account; a new role assignment needs some minutes.'
+    ? 'Grant the identity "Storage Blob Data Contributor" on the account, which has Microsoft.Storage/storageAccounts/blobServices/containers/read; a new role assignment needs some minutes.'
     : 'The runner must reach the blob endpoint of the account: check its firewall, private endpoints and DNS.';
 }

@@ -40,9 +40,9 @@ const ofChanges: readonly Rule[] = [...cloneRules, ...deletionRules];
 /** Findings of one rule that are told one by one; a thousand blobs that exist would drown the rest. */
 const MAX_FINDINGS_PER_RULE = 10;
 
-/** Judges a survey by every rule. */
-export function check(inputs: Inputs, survey: Survey): readonly Finding[] {
-  const facts: Facts = {
+/** What the rules see of a survey. */
+export function factsOf(inputs: Inputs, survey: Survey): Facts {
+  return {
     inputs,
     survey,
     layout: survey.layout,
@@ -50,6 +50,11 @@ export function check(inputs: Inputs, survey: Survey): readonly Finding[] {
     disks: [...foundDisks(survey.disks).values()],
     accounts: foundAccounts(survey.accounts),
   };
+}
+
+/** Judges a survey by every rule. */
+export function check(inputs: Inputs, survey: Survey): readonly Finding[] {
+  const facts = factsOf(inputs, survey);
   const isDone = isComplete(inputs, survey.layout, foundBlobs(survey.blobs));
   const active = isDone ? rules.filter((rule) => !ofChanges.includes(rule)) : rules;
   return active.flatMap(({ id, level, look }) =>

@@ -28,17 +28,22 @@ export const permissionRules: readonly Rule[] = [
   },
 ];
 
-function lookAtPermissions({ survey, inputs, vm, layout }: Facts): readonly string[] {
+/** The rights that this very plan takes and that the identity is known not to have. */
+export function missingPermissions({ survey, inputs, vm, layout }: Facts): readonly Requirement[] {
   if (vm === undefined || isComplete(inputs, layout, foundBlobs(survey.blobs))) return [];
-  const missing = new Map<string, Requirement[]>();
-  for (const requirement of requiredPermissions(inputs, vm, layout, foundExtras(survey))) {
-    if (isNotNeeded(requirement, survey)) continue;
+  return requiredPermissions(inputs, vm, layout, foundExtras(survey)).filter((requirement) => {
     const permissions = survey.permissions.get(requirement.scope);
-    if (permissions?.kind !== 'found') continue;
-    if (isGranted(requirement, permissions.value) !== false) continue;
-    missing.set(requirement.scope, [...(missing.get(requirement.scope) ?? []), requirement]);
-  }
-  return [...missing].map(
+    return (
+      permissions?.kind === 'found' &&
+      !isNotNeeded(requirement, survey) &&
+      isGranted(requirement, permissions.value) === false
+    );
+  });
+}
+
+function lookAtPermissions(facts: Facts): readonly string[] {
+  const byScope = Map.groupBy(missingPermissions(facts), ({ scope }) => scope);
+  return [...byScope].map(
     ([scope, rights]) =>
       `The identity lacks ${listOf(rights.map(nameRight))} on "${scope}". ${remedyForRights(rights)}`,
   );
@@ -57,5 +62,5 @@ function nameRight({ kind, name }: Requirement): string {
 function remedyForRights(rights: readonly Requirement[]): string {
   return rights.every(({ kind }) => kind === 'dataAction')
     ? 'Grant it "Storage Blob Data Contributor" there; "Contributor" and "Owner" do not reach blobs.'
-    : 'Grant it a role that has them (docs/permissions.md).';
+    : 'Grant it the custom role in the log, or that of docs/permissions.md.';
 }

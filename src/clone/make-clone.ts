@@ -45,7 +45,10 @@ export async function makeClone(
   const vm = await azure.compute.getVm(plan.vm.id, signal);
   if (vm !== undefined) return vm;
   const { name } = requireResourceId(plan.vm.id);
-  throw new ActionError('azure', `The copy "${name}" was deleted by somebody else. Run again.`);
+  throw new ActionError(
+    'azure',
+    `The copy "${name}" was deleted by somebody else: see in the activity log of its resource group who did, and run again.`,
+  );
 }
 
 /** All snapshots are taken before the first disk is made, so that they are near each other in time. */

@@ -71,6 +71,7 @@ export function renderManifest(result: Result, createdAt: string): string {
     ),
     traffic: trafficFacts(capture?.traffic),
     findings: findings.map(({ rule, level, message }) => ({ rule, level, message })),
+    missingPermissions: result.missing,
     phases: phases.map(({ name, startedAt, endedAt, succeeded }) => ({
       name,
       startedAt: new Date(startedAt).toISOString(),

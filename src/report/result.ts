@@ -12,6 +12,8 @@ export interface Result {
   readonly plan: Plan | undefined;
   /** What the plan needs the identity to be allowed. */
   readonly permissions: readonly Requirement[];
+  /** Of these, what the identity is known not to have. */
+  readonly missing: readonly Requirement[];
   readonly capture: Capture | undefined;
   readonly findings: readonly Finding[];
   readonly phases: readonly Phase[];

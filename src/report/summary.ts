@@ -1,9 +1,11 @@
+import { describeRequirement } from '../permissions.ts';
 import type { Plan } from '../plan.ts';
 import type { Phase } from '../timeline.ts';
 import { formatSeconds } from '../units.ts';
 import { renderProof, renderThroughput, renderTraffic } from './copies.ts';
 import { renderPlan } from './plan.ts';
 import { finishedReplicas, hyperVGenerationOf, type Result } from './result.ts';
+import { renderMissingRole } from './role.ts';
 import { cutRows, replicaRows } from './table.ts';
 
 /** The runner drops a summary of more than 1 MiB whole, so long lists and texts are cut here: a list to 128 KiB. */
@@ -25,6 +27,7 @@ export function renderSummary(result: Result): string {
     ...renderCopies(result),
     ...renderPhases(result.phases),
     ...renderFindings(result),
+    ...renderMissing(result),
     ...renderLeaks(result),
     ...renderNext(result),
   ]
@@ -41,7 +44,7 @@ function renderOutcome(result: Result): readonly string[] {
   const { plan, permissions } = result;
   if (plan === undefined) return [];
   if (!isPlanOnly(result)) return [renderFacts(result, plan)];
-  const rights = permissions.map(({ scope, kind, name }) => `${kind} ${name} on ${scope}`);
+  const rights = permissions.map(describeRequirement);
   return [
     'Nothing was changed.',
     ['```', list(renderPlan(plan)), '```'].join('\n'),
@@ -117,6 +120,14 @@ function renderFindings({ plan, findings }: Result): readonly string[] {
       findings.map(({ level, message }) => `| ${level} | ${escape(message)} |`),
       ['| | Finding |', '| --- | --- |'],
     ),
+  ];
+}
+
+function renderMissing({ missing }: Result): readonly string[] {
+  if (missing.length === 0) return [];
+  return [
+    'A custom role with what is missing, for `az role definition create --role-definition`:',
+    ['```json', renderMissingRole(missing), '```'].join('\n'),
   ];
 }
 

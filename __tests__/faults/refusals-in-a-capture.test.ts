@@ -1,4 +1,5 @@
+import { capturing } from '../support/fault-flows.ts';
 import { refusals } from '../support/fault-kinds.ts';
 import { playFaults } from '../support/play-faults.ts';
 
-await playFaults(refusals);
+await playFaults(capturing, refusals);

@@ -1,4 +1,5 @@
+import { copying } from '../support/fault-flows.ts';
 import { signals } from '../support/fault-kinds.ts';
 import { playFaults } from '../support/play-faults.ts';
 
-await playFaults(signals);
+await playFaults(copying, signals);

@@ -1,4 +1,5 @@
+import { capturing } from '../support/fault-flows.ts';
 import { passingFaults } from '../support/fault-kinds.ts';
 import { playFaults } from '../support/play-faults.ts';
 
-await playFaults(passingFaults);
+await playFaults(capturing, passingFaults);
