@@ -6,5 +6,7 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/__tests__/faults/'],
   testTimeout: 120_000,
   maxWorkers: 2,
+  globalSetup: '<rootDir>/scripts/begin-tests.js',
+  globalTeardown: '<rootDir>/scripts/end-tests.js',
   testSequencer: '<rootDir>/scripts/test-sequencer.js',
 };

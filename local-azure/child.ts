@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { fileURLToPath } from 'node:url';
@@ -37,6 +38,8 @@ export interface ChildOptions {
   readonly folder: string;
   /** Further command line options. */
   readonly options?: readonly string[];
+  /** It does not keep this process alive, and ends with it. */
+  readonly background?: boolean;
   /** Out of the process group, so that Ctrl+C in a terminal does not reach it. */
   readonly detached?: boolean;
   /** Beside the environment of this process. */
@@ -46,7 +49,13 @@ export interface ChildOptions {
 /** Starts a local Azure and waits until it is ready; rejects with what it printed if it ends instead. */
 export async function startChild(
   scenario: Scenario,
-  { folder, options = [], detached = false, environment: added = {} }: ChildOptions,
+  {
+    folder,
+    options = [],
+    background = false,
+    detached = false,
+    environment: added = {},
+  }: ChildOptions,
 ): Promise<LocalAzureChild> {
   const scenarioFile = join(folder, 'scenario.json');
   const envFile = join(folder, 'environment');
@@ -61,8 +70,8 @@ export async function startChild(
   try {
     await waitUntilReady(child);
     const environment = readEnvironment(await readFile(envFile, 'utf8'));
-    const control = createControl(environment['LOCAL_AZURE_CONTROL'] ?? '');
-    return { environment, ...control, end: () => end(child) };
+    if (background) letGo(child);
+    return { environment, ...controlOf(environment), end: () => end(child) };
   } catch (error) {
     await end(child);
     throw error;
@@ -91,6 +100,13 @@ function waitUntilReady(child: ChildProcess): Promise<void> {
   });
 }
 
+/** Its channel stays open, so that it sees when this process is gone. */
+function letGo(child: ChildProcess): void {
+  child.unref();
+  child.channel?.unref();
+  if (child.stderr instanceof Socket) child.stderr.unref();
+}
+
 async function end(child: ChildProcess): Promise<number | null> {
   if (child.exitCode === null && child.signalCode === null) {
     const exit = once(child, 'exit');
@@ -100,7 +116,9 @@ async function end(child: ChildProcess): Promise<number | null> {
   return child.exitCode;
 }
 
-function createControl(url: string): Control {
+/** The control address in the environment that a local Azure wrote. */
+export function controlOf(environment: Readonly<Record<string, string>>): Control {
+  const url = environment['LOCAL_AZURE_CONTROL'] ?? '';
   return {
     state: async () => (await ask(`${url}/state`)) as State,
     calls: async () => (await ask(`${url}/calls`)) as readonly Call[],

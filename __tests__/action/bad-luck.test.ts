@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import type { FaultAction, FaultMatch, FaultRule } from '../../local-azure/scenario.ts';
 import type { DiskImage } from '../../local-azure/world.ts';
@@ -36,10 +36,6 @@ let azure: LocalAzure;
 beforeAll(async () => {
   azure = await startLocalAzure(buildScenario());
   useLocalAzure(azure);
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 /** Captures a disk, by default the usual one into four VHDs in two accounts, under faults. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import type { FaultRule, ScenarioStorageAccount } from '../../local-azure/scenario.ts';
 import {
@@ -45,10 +45,6 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   await azure.reset(buildScenario({ vm: { osDisk } }));
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 /** What the manifest says of a finished replica and of the traffic. */

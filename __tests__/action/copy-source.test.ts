@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { ScenarioGuest } from '../../local-azure/scenario-guest.ts';
 import type { FaultRule, ScenarioVirtualMachine } from '../../local-azure/scenario.ts';
 import {
@@ -28,10 +28,6 @@ let azure: LocalAzure;
 
 beforeAll(async () => {
   azure = await startLocalAzure(buildScenario());
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 async function run(

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { FaultRule } from '../../local-azure/scenario.ts';
 import { runPhase } from '../../local-runner/run-action.ts';
 import { expectNoSecrets, expectNothingLeft, runAction, usualInputs } from '../support/action.ts';
@@ -18,10 +18,6 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   await azure.reset(buildScenario());
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 /** Whole VHDs by Copy Blob, whose ends the faults decide. */

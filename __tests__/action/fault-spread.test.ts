@@ -1,4 +1,4 @@
-import { afterAll, test } from '@jest/globals';
+import { test } from '@jest/globals';
 import { drawShare } from '../../local-azure/draw.ts';
 import { capturing } from '../support/fault-flows.ts';
 import { faultKinds } from '../support/fault-kinds.ts';
@@ -8,10 +8,6 @@ import { FaultMatrix } from '../support/fault-matrix.ts';
 const SEED = 5;
 
 const matrix = await FaultMatrix.discover(capturing);
-
-afterAll(async () => {
-  await matrix.azure.stop();
-});
 
 const spread = faultKinds.flatMap(({ what, canStrike, play }) => {
   const all = matrix.calls.filter(canStrike);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { ScenarioAct } from '../../local-azure/scenario-guest.ts';
 import type { FaultRule, ScenarioVirtualMachine } from '../../local-azure/scenario.ts';
 import {
@@ -30,10 +30,6 @@ let azure: LocalAzure;
 
 beforeAll(async () => {
   azure = await startLocalAzure(scenarioOf([]));
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 function scenarioOf(acts: readonly ScenarioAct[], vm: Partial<ScenarioVirtualMachine> = {}) {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { cloneRights } from '../../src/clone/clone-rights.ts';
 import { rights } from '../../src/rights.ts';
 import { changesIn, expectNothingLeft, runAction } from '../support/action.ts';
@@ -30,10 +30,6 @@ beforeAll(async () => {
   role = JSON.parse(first) as CustomRole;
   copyRole = JSON.parse(second) as CustomRole;
   azure = await startLocalAzure(buildScenario());
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 interface Granted {

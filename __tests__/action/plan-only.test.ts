@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { cloneRights } from '../../src/clone/clone-rights.ts';
 import { changesIn, expectNoSecrets, runAction } from '../support/action.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
@@ -8,10 +8,6 @@ let azure: LocalAzure;
 
 beforeAll(async () => {
   azure = await startLocalAzure(buildScenario());
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 test('plan-only shows every name and right, and changes nothing', async () => {

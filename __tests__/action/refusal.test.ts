@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Scenario } from '../../local-azure/scenario.ts';
 import { changesIn, expectNoSecrets, runAction } from '../support/action.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
@@ -8,10 +8,6 @@ let azure: LocalAzure;
 
 beforeAll(async () => {
   azure = await startLocalAzure(buildScenario());
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 const account = { resourceGroup: 'images', name: 'imageswe1' } as const;

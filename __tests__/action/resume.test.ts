@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { ComputeManagementClient } from '@azure/arm-compute';
 import { ClientSecretCredential } from '@azure/identity';
 import { PageBlobClient } from '@azure/storage-blob';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { compareVhd } from '../../demo/vhd-proof.ts';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import { bootImage } from '../../local-azure/disks/booted-image.ts';
@@ -46,10 +46,6 @@ beforeAll(async () => {
   azure = await startLocalAzure(scenario);
   useLocalAzure(azure);
   credential = new ClientSecretCredential(TENANT, CLIENT, CLIENT_SECRET);
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 beforeEach(async () => {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { FaultAction, FaultMatch, FaultRule } from '../../local-azure/scenario.ts';
 import { runPhase, type Step } from '../../local-runner/run-action.ts';
 import { runAction, scaledClock, usualInputs, type ActionRun } from '../support/action.ts';
@@ -22,10 +22,6 @@ let azure: LocalAzure;
 
 beforeAll(async () => {
   azure = await startLocalAzure(scenario);
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 beforeEach(async () => {

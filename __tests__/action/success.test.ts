@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   expectNoSecrets,
   expectNothingLeft,
@@ -12,10 +12,6 @@ let azure: LocalAzure;
 
 beforeAll(async () => {
   azure = await startLocalAzure(buildScenario());
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 const GIB = 1024 ** 3;

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { ClientSecretCredential } from '@azure/identity';
 import { BlobClient } from '@azure/storage-blob';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import type { FaultRule, Scenario } from '../../local-azure/scenario.ts';
 import { changesIn, runAction, runMainAlone } from '../support/action.ts';
@@ -88,10 +88,6 @@ let azure: LocalAzure;
 beforeAll(async () => {
   azure = await startLocalAzure(sceneWithOthers());
   useLocalAzure(azure);
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 /** One run that keeps its snapshot, and three that die: one of them has a SAS of a day, one overwrites. */

@@ -39,7 +39,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await rm(workspace, { recursive: true, force: true });
-  await azure.stop();
 });
 
 beforeEach(async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { expectNothingLeft, runAction } from '../support/action.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import { buildScenario, SUBSCRIPTION } from '../support/scenario.ts';
@@ -11,10 +11,6 @@ let azure: LocalAzure;
 
 beforeAll(async () => {
   azure = await startLocalAzure(buildScenario());
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 async function warningsOf(

@@ -43,7 +43,6 @@ describeClient('az', await findClient(['az'], versionQuery), (tool) => {
   });
 
   afterAll(async () => {
-    await azure.stop();
     await folder[Symbol.asyncDispose]();
   });
 

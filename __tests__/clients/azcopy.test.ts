@@ -53,7 +53,6 @@ describeClient('AzCopy', await findClient([installed, 'azcopy'], ['--version']),
   });
 
   afterAll(async () => {
-    await azure.stop();
     await folder[Symbol.asyncDispose]();
   });
 

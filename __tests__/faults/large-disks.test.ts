@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import { expectNothingLeft, runAction, scaledClock, type ActionRun } from '../support/action.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
@@ -14,10 +14,6 @@ let azure: LocalAzure;
 beforeAll(async () => {
   azure = await startLocalAzure(buildScenario());
   useLocalAzure(azure);
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 async function capture(

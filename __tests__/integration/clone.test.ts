@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import type { Call } from '../../local-azure/edge/calls.ts';
 import type { ScenarioVirtualMachine } from '../../local-azure/scenario.ts';
@@ -65,10 +65,6 @@ let local: LocalAzure;
 beforeAll(async () => {
   local = await startLocalAzure(buildScenario());
   useLocalAzure(local);
-});
-
-afterAll(async () => {
-  await local.stop();
 });
 
 async function begin(changes: ScenarioChanges = {}): Promise<Azure> {

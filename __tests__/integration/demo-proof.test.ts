@@ -1,6 +1,6 @@
 import { ClientSecretCredential } from '@azure/identity';
 import { BlobServiceClient, type PageBlobClient } from '@azure/storage-blob';
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { compareVhd } from '../../demo/vhd-proof.ts';
 import { generateImage } from '../../local-azure/disks/generated-image.ts';
 import { useLocalAzure } from '../../local-azure/child.ts';
@@ -25,10 +25,6 @@ beforeAll(async () => {
   const container = blobs.getContainerClient('vhds');
   await container.create();
   vhd = container.getPageBlobClient('builder.vhd');
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 /** A captured VHD as it should be. */

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import type { ScenarioAct } from '../../local-azure/scenario-guest.ts';
 import type { ScenarioVirtualMachine } from '../../local-azure/scenario.ts';
@@ -27,10 +27,6 @@ let local: LocalAzure;
 beforeAll(async () => {
   local = await startLocalAzure(buildScenario());
   useLocalAzure(local);
-});
-
-afterAll(async () => {
-  await local.stop();
 });
 
 /** Deprovisions a guest that acts so, through the real clients; each command takes 20 s of the time that is looked at. */

@@ -30,9 +30,8 @@ beforeAll(async () => {
   process.env['HTTPS_PROXY'] = `http://127.0.0.1:${port}`;
 });
 
-afterAll(async () => {
+afterAll(() => {
   counter.close();
-  await local.stop();
 });
 
 test('calls that follow each other take the same connections through a proxy', async () => {

@@ -1,6 +1,6 @@
 import type { ComputeManagementClient, Image } from '@azure/arm-compute';
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Scenario } from '../../local-azure/scenario.ts';
 import { computePath, connectArm, connectCompute, quickly } from '../support/azure-clients.ts';
 import { useLocalAzure } from '../../local-azure/child.ts';
@@ -42,10 +42,6 @@ beforeAll(async () => {
   useLocalAzure(azure);
   compute = connectCompute();
   arm = connectArm();
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 beforeEach(async () => {

@@ -1,5 +1,5 @@
 import type { ComputeManagementClient } from '@azure/arm-compute';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Scenario, ScenarioPolicy } from '../../local-azure/scenario.ts';
 import { TokenBuckets } from '../../local-azure/arm/token-buckets.ts';
 import { computePath, connectArm, connectCompute, quickly } from '../support/azure-clients.ts';
@@ -18,10 +18,6 @@ beforeAll(async () => {
   useLocalAzure(azure);
   compute = connectCompute();
   arm = connectArm();
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 async function statuses(count: number, path: string): Promise<readonly number[]> {

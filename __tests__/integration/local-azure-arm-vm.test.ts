@@ -1,5 +1,5 @@
 import type { ComputeManagementClient } from '@azure/arm-compute';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Scenario, ScenarioVirtualMachine } from '../../local-azure/scenario.ts';
 import { computePath, connectArm, connectCompute, quickly } from '../support/azure-clients.ts';
 import { useLocalAzure } from '../../local-azure/child.ts';
@@ -16,10 +16,6 @@ beforeAll(async () => {
   useLocalAzure(azure);
   compute = connectCompute();
   arm = connectArm();
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 beforeEach(async () => {

@@ -1,5 +1,5 @@
 import { ComputeManagementClient } from '@azure/arm-compute';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { FaultList } from '../../local-azure/edge/faults.ts';
 import type { FaultRule } from '../../local-azure/scenario.ts';
 import { findFaultProblems } from '../../local-azure/scenario-schema.ts';
@@ -93,10 +93,6 @@ describe('in the local Azure', () => {
 
   beforeEach(async () => {
     await azure.reset(blobScenario());
-  });
-
-  afterAll(async () => {
-    await azure.stop();
   });
 
   test('a connection breaks in the middle of a body', async () => {

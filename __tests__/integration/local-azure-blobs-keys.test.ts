@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import {
   AccountSASPermissions,
   AnonymousCredential,
@@ -45,10 +45,6 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   await azure.reset(scenario);
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 describe('shared key', () => {

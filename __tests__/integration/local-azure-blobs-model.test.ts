@@ -1,5 +1,5 @@
 import type { PageBlobClient } from '@azure/storage-blob';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { ScenarioModel } from '../../local-azure/scenario.ts';
 import {
   blobAt,
@@ -18,10 +18,6 @@ let azure: LocalAzure;
 beforeAll(async () => {
   azure = await startLocalAzure(blobScenario());
   useLocalAzure(azure);
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 /** Starts anew with a model. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { PageBlobClient, PageBlobUploadPagesFromURLOptions } from '@azure/storage-blob';
 import { crc64 } from '../../local-azure/blobs/crc64.ts';
 import { createDiskImages } from '../../local-azure/disks/images.ts';
@@ -36,10 +36,6 @@ beforeEach(async () => {
   await azure.reset(blobScenario());
   target = vhds().getPageBlobClient('target.vhd');
   await target.create(GIB + 512);
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 describe('Put Page', () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { blobScenario, grantSas, makePages, refusalOf, vhds } from '../support/blob-clients.ts';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
@@ -34,10 +34,6 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   await azure.reset(scenario);
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 describe('immutability', () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ComputeManagementClient } from '@azure/arm-compute';
 import { ClientSecretCredential } from '@azure/identity';
 import {
@@ -103,10 +103,6 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   await azure.reset(scenario);
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 function credentialOf(clientId = writerId): ClientSecretCredential {

@@ -1,7 +1,7 @@
 import { ComputeManagementClient } from '@azure/arm-compute';
 import { ClientSecretCredential } from '@azure/identity';
 import { AnonymousCredential, BlobServiceClient, PageBlobClient } from '@azure/storage-blob';
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import {
@@ -27,10 +27,6 @@ beforeAll(async () => {
   compute = new ComputeManagementClient(credential, subscriptionId);
   const blobs = new BlobServiceClient('https://imageswe1.blob.core.windows.net', credential);
   vhd = blobs.getContainerClient('vhds').getPageBlobClient('builder.vhd');
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 beforeEach(async () => {

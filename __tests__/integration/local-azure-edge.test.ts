@@ -6,7 +6,7 @@ import {
   ClientSecretCredential,
   ManagedIdentityCredential,
 } from '@azure/identity';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { decodeJwt } from 'jose';
 import type { Scenario } from '../../local-azure/scenario.ts';
 import { useLocalAzure } from '../../local-azure/child.ts';
@@ -31,10 +31,6 @@ let azure: LocalAzure;
 beforeAll(async () => {
   azure = await startLocalAzure(smallScenario);
   useLocalAzure(azure);
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 beforeEach(async () => {

@@ -1,5 +1,5 @@
 import { ClientAssertionCredential, ClientSecretCredential } from '@azure/identity';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createLocalJWKSet, decodeJwt, jwtVerify, type JSONWebKeySet } from 'jose';
 import type { Scenario, ScenarioGithub, ScenarioIdentity } from '../../local-azure/scenario.ts';
 import { useLocalAzure } from '../../local-azure/child.ts';
@@ -23,10 +23,6 @@ let azure: LocalAzure;
 beforeAll(async () => {
   azure = await startLocalAzure(smallScenario);
   useLocalAzure(azure);
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 beforeEach(async () => {

@@ -1,5 +1,5 @@
 import { ClientSecretCredential } from '@azure/identity';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { HttpMethods } from '@azure/core-rest-pipeline';
 import type { Scenario } from '../../local-azure/scenario.ts';
 import { computePath, connectArm, type ArmAnswer } from '../support/azure-clients.ts';
@@ -53,10 +53,6 @@ beforeAll(async () => {
   useLocalAzure(azure);
   credential = new ClientSecretCredential(tenantId, clientId, clientSecret);
   arm = connectArm(credential);
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 beforeEach(async () => {

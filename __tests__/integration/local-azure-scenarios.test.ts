@@ -2,7 +2,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { ComputeManagementClient } from '@azure/arm-compute';
 import { ClientSecretCredential } from '@azure/identity';
 import { BlobServiceClient, StorageSharedKeyCredential } from '@azure/storage-blob';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { beforeAll, expect, test } from '@jest/globals';
 import { checkScenario } from '../../local-azure/load-scenario.ts';
 import type { FaultRule, Scenario } from '../../local-azure/scenario.ts';
 import { useLocalAzure } from '../../local-azure/child.ts';
@@ -23,10 +23,6 @@ let compute: ComputeManagementClient;
 beforeAll(async () => {
   azure = await startLocalAzure(scenarioOf('one-vm'));
   useLocalAzure(azure);
-});
-
-afterAll(async () => {
-  await azure.stop();
 });
 
 async function readScenario(name: string): Promise<Scenario> {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import type { Azure } from '../../src/azure/session.ts';
 import { accountOf, inputsOf, runOf, type World } from '../support/facts.ts';
@@ -21,10 +21,6 @@ let azure: Azure;
 beforeAll(async () => {
   local = await startLocalAzure(buildScenario());
   useLocalAzure(local);
-});
-
-afterAll(async () => {
-  await local.stop();
 });
 
 beforeEach(async () => {

@@ -47,15 +47,10 @@ export class FaultMatrix {
   static async discover(flow: Flow): Promise<FaultMatrix> {
     const azure = await startLocalAzure(capturing.scenario);
     useLocalAzure(azure);
-    try {
-      const usual = flow === capturing ? [] : await callsOf(azure, capturing);
-      const names = new Set(usual.map(({ name }) => name));
-      const calls = (await callsOf(azure, flow)).filter(({ name }) => !names.has(name));
-      return new FaultMatrix(azure, flow, calls);
-    } catch (error) {
-      await azure.stop();
-      throw error;
-    }
+    const usual = flow === capturing ? [] : await callsOf(azure, capturing);
+    const names = new Set(usual.map(({ name }) => name));
+    const calls = (await callsOf(azure, flow)).filter(({ name }) => !names.has(name));
+    return new FaultMatrix(azure, flow, calls);
   }
 
   /** A run from a fresh start in which a call meets a fault; throws when the fault met no call. */

@@ -1,63 +1,48 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startChild, type LocalAzureChild } from '../../local-azure/child.ts';
+import {
+  controlOf,
+  startChild,
+  type Control,
+  type LocalAzureChild,
+} from '../../local-azure/child.ts';
 import type { Scenario } from '../../local-azure/scenario.ts';
-import type { TrafficReport } from './check-traffic.ts';
 import { compileCache } from './compile-cache.ts';
-import { definitionsFolder, expectDefinedTraffic } from './traffic-check.ts';
+import { testRunFolder, trafficFile } from './test-run.ts';
+import { definitionsFolder } from './traffic-check.ts';
 
 /** A local Azure in a child process, whose traffic is held against the official definitions where they are there. */
-export interface LocalAzure extends Omit<LocalAzureChild, 'end'> {
-  /**
-   * Checks the calls to Azure Resource Manager so far against the official definitions; throws what these do not
-   * allow. Undefined where the definitions are not there.
-   */
-  checkTraffic(): Promise<TrafficReport | undefined>;
-  /** Ends it and gives its exit code, or throws what the official definitions do not allow in its traffic. */
-  stop(): Promise<number | null>;
-}
+export type LocalAzure = Control & Pick<LocalAzureChild, 'environment'>;
 
-/** Starts a local Azure and waits until it is ready; rejects with what it printed if it ends instead. */
+/**
+ * A local Azure with a scenario, as if it had just been started. The test files that a worker of Jest runs, one after
+ * another, have one in common, which ends with the worker: starting it takes longer than most tests.
+ */
 export async function startLocalAzure(scenario: Scenario): Promise<LocalAzure> {
-  const folder = await mkdtemp(join(tmpdir(), 'local-azure-test-'));
-  const removeFiles = (): Promise<void> => rm(folder, { recursive: true, force: true });
-  const traffic = createTraffic(join(folder, 'traffic.jsonl'));
-  try {
-    const child = await startChild(scenario, {
-      folder,
-      options: traffic.options,
-      environment: { NODE_COMPILE_CACHE: compileCache },
-    });
-    return {
-      ...child,
-      checkTraffic: traffic.check,
-      stop: async () => {
-        try {
-          const exitCode = await child.end();
-          await traffic.check();
-          return exitCode;
-        } finally {
-          await removeFiles();
-        }
-      },
-    };
-  } catch (error) {
-    await removeFiles();
-    throw error;
+  const worker = process.env['JEST_WORKER_ID'] ?? '';
+  const folder = join(testRunFolder(), `local-azure-${worker}`);
+  const file = join(folder, 'running.json');
+  const environment = await readEnvironment(file);
+  if (environment !== undefined) {
+    const control = controlOf(environment);
+    await control.reset(scenario);
+    return { environment, ...control };
   }
+  await mkdir(folder, { recursive: true });
+  const child = await startChild(scenario, {
+    folder,
+    background: true,
+    options: definitionsFolder === undefined ? [] : ['--traffic-file', trafficFile()],
+    environment: { NODE_COMPILE_CACHE: compileCache },
+  });
+  await writeFile(file, JSON.stringify(child.environment));
+  return child;
 }
 
-/** The traffic of a local Azure, recorded only where it can be checked. */
-function createTraffic(file: string): {
-  readonly options: readonly string[];
-  readonly check: () => Promise<TrafficReport | undefined>;
-} {
-  const folder = definitionsFolder;
-  if (folder === undefined) return { options: [], check: () => Promise.resolve(undefined) };
-  return {
-    options: ['--traffic-file', file],
-    check: async () => (existsSync(file) ? await expectDefinedTraffic(folder, file) : undefined),
-  };
+async function readEnvironment(file: string): Promise<LocalAzure['environment'] | undefined> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as LocalAzure['environment'];
+  } catch {
+    return undefined;
+  }
 }

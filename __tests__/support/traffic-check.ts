@@ -46,9 +46,14 @@ export async function expectDefinedPairs(
   const temporary = await mkdtemp(join(tmpdir(), 'local-azure-test-'));
   try {
     const file = join(temporary, 'traffic.jsonl');
-    await writeFile(file, pairs.map((pair) => `${JSON.stringify(pair)}\n`).join(''));
+    await writeFile(file, linesOf(pairs));
     return await expectDefinedTraffic(folder, file);
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
+}
+
+/** Pairs as a file of recorded traffic has them. */
+export function linesOf(pairs: readonly TrafficPair[]): string {
+  return pairs.map((pair) => `${JSON.stringify(pair)}\n`).join('');
 }

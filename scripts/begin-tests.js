@@ -1,0 +1,1 @@
+export { beginTestRun as default } from '../__tests__/support/test-run.ts';

@@ -1,0 +1,1 @@
+export { endTestRun as default } from '../__tests__/support/test-run.ts';
