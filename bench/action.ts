@@ -1,7 +1,7 @@
 import { mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runPhase } from '../local-runner/run-action.ts';
+import { runPhase, type Step } from '../local-runner/run-action.ts';
 import { findCopyPhase, type CopyPhase } from './copy-phase.ts';
 import type { BenchAzure } from './local-azure-run.ts';
 import {
@@ -47,16 +47,9 @@ export interface Usage {
 export async function capture(azure: BenchAzure, wish: CaptureWish): Promise<Captured> {
   const workspace = await mkdtemp(join(azure.folder, 'step-'));
   const usageFile = join(workspace, 'usage.json');
-  const step = {
-    directory: root,
-    workspace,
-    inputs: inputsOf(wish),
-    environment: {
-      ...azure.environment,
-      NODE_OPTIONS: `--import=${preload}`,
-      BENCH_USAGE: usageFile,
-    },
-  };
+  const plain = stepOf(azure, workspace, wish);
+  const usage = { NODE_OPTIONS: `--import=${preload}`, BENCH_USAGE: usageFile };
+  const step = { ...plain, environment: { ...plain.environment, ...usage } };
   const { seconds, value } = await time(() => runPhase(step, 'main', {}, []));
   if (value.exitCode !== 0) {
     throw new Error(`The action has failed:\n${value.log.split('\n').slice(-30).join('\n')}`);
@@ -70,6 +63,11 @@ export async function capture(azure: BenchAzure, wish: CaptureWish): Promise<Cap
     phases: manifest.phases,
     usage: await readJson<Usage>(usageFile),
   };
+}
+
+/** The step of a workflow that makes such a capture. */
+export function stepOf({ environment }: BenchAzure, workspace: string, wish: CaptureWish): Step {
+  return { directory: root, workspace, inputs: inputsOf(wish), environment };
 }
 
 function inputsOf({ replicas, accounts, inputs }: CaptureWish): Readonly<Record<string, string>> {

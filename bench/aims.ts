@@ -56,7 +56,7 @@ function replicaAims({ replicas: measured }: Results): readonly Aim[] {
   ];
 }
 
-function otherAims({ 'control-plane': control, runner }: Results): readonly Aim[] {
+function otherAims({ 'control-plane': control, cancel, runner }: Results): readonly Aim[] {
   const simulatedMiB = runner?.result.simulated.peakMiB;
   return [
     ...(control === undefined
@@ -66,6 +66,17 @@ function otherAims({ 'control-plane': control, runner }: Results): readonly Aim[
             'Control plane: an empty disk, to its critical path',
             control.result.seconds / control.result.limitSeconds,
             1.1,
+          ),
+        ]),
+    ...(cancel === undefined
+      ? []
+      : [
+          atMost(
+            'Cancel: the last release sent, to the time that the runner gives',
+            Math.max(
+              ...cancel.result.map(({ sentSeconds, limitSeconds }) => sentSeconds / limitSeconds),
+            ),
+            1,
           ),
         ]),
     ...(simulatedMiB === undefined

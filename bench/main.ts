@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Argument, program } from 'commander';
 import { format, resolveConfig } from 'prettier';
+import { measureCancel } from './cancel.ts';
 import { measureCapacity } from './capacity.ts';
 import { measureCarried } from './carried.ts';
 import { measureControlPlane } from './control-plane.ts';
@@ -21,6 +22,7 @@ const measures: { readonly [Name in PartName]: Measure<Parts[Name]> } = {
   'one-disk': measureOneDisk,
   replicas: measureReplicas,
   'control-plane': measureControlPlane,
+  cancel: measureCancel,
   runner: measureRunnerCost,
 };
 const names = Object.keys(measures) as PartName[];

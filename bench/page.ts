@@ -1,4 +1,5 @@
 import { renderAims } from './aims.ts';
+import type { CancelledRun } from './cancel.ts';
 import type { OneDisk } from './one-disk.ts';
 import type { ReplicaRun, Replicas, SimulatedRun } from './replicas.ts';
 import type { Machine, Measured, Results } from './results.ts';
@@ -6,7 +7,8 @@ import { renderTable } from './table.ts';
 
 /** The page of the benchmarks, as Markdown. */
 export function renderPage(results: Results): string {
-  const { capacity, 'one-disk': oneDisk, replicas, 'control-plane': control, runner } = results;
+  const { capacity, 'one-disk': oneDisk, replicas, 'control-plane': control } = results;
+  const { cancel, runner } = results;
   return [
     intro,
     renderAims(results),
@@ -14,6 +16,7 @@ export function renderPage(results: Results): string {
     oneDisk && ['## One disk', renderOneDisk(oneDisk.result), source(oneDisk)],
     replicas && ['## Replicas', renderReplicas(replicas.result), source(replicas)],
     control && ['## Control plane', renderControl(control.result), source(control)],
+    cancel && ['## Cancel', renderCancel(cancel.result), source(cancel)],
     runner && ['## Runner', renderRunner(runner.result), source(runner)],
     capacity && ['## The local Azure itself', renderCapacity(capacity), source(capacity)],
     repeat,
@@ -168,6 +171,20 @@ function renderControl({
   return `A running VM with an empty disk, stopped, deallocated, marked generalized and captured: ${seconds.toFixed(1)} s from the start of the process to its end, against ${limitSeconds.toFixed(1)} s of operations and calls that can only follow each other, a ratio of ${ratio(seconds / limitSeconds)}.
 
 ${renderTable(['Phase', 'Begins at, s', 'Takes, s'], rows)}`;
+}
+
+function renderCancel(runs: readonly CancelledRun[]): string {
+  const head = ['Replicas', 'Accounts', 'Releases', 'Last one sent, s', 'To the limit', 'Ended, s'];
+  const rows = runs.map((run) => [
+    ...[run.replicas, run.accounts, run.releases].map(String),
+    run.sentSeconds.toFixed(1),
+    ratio(run.sentSeconds / run.limitSeconds),
+    run.endSeconds.toFixed(1),
+    String(run.left),
+  ]);
+  return `A run gets SIGINT in the middle of its copies, with the latencies of the model. The limit is that of the runner, which sends SIGTERM 7.5 s later and kills what is left after 2.5 s more.
+
+${renderTable([...head, 'Left for post'], rows)}`;
 }
 
 function renderRunner(cost: NonNullable<Results['runner']>['result']): string {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import type { CancelledRun } from './cancel.ts';
 import type { Capacity } from './capacity.ts';
 import type { Carried } from './carried.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -13,6 +14,7 @@ export interface Parts {
   readonly 'one-disk': OneDisk;
   readonly replicas: Replicas;
   readonly 'control-plane': ControlPlane;
+  readonly cancel: readonly CancelledRun[];
   readonly runner: RunnerCost;
 }
 

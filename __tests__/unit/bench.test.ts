@@ -123,6 +123,14 @@ describe('the page', () => {
     expect(page).toMatch(/to its critical path \| at most 1\.1 \| 1\.19 \| missed \|/);
   });
 
+  test('says how long a cancelled run takes to send its releases', () => {
+    const run = { replicas: 10, accounts: 1, releases: 22, endSeconds: 4, limitSeconds: 7.5 };
+    const cancel = [{ ...run, sentSeconds: 3, left: 0 }];
+    const page = renderPage({ cancel: { ...measured, result: cancel } });
+    expect(page).toContain('| 10 | 1 | 22 | 3.0 | 0.40 | 4.0 | 0 |');
+    expect(page).toMatch(/Cancel: the last release sent, .* \| at most 1 \| 0\.40 \| met \|/);
+  });
+
   test('leaves out what was not measured', () => {
     const page = renderPage({});
     expect(page).not.toContain('## One disk');
