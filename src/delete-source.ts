@@ -161,7 +161,9 @@ export async function deleteSource(
   rig: DeletionRig,
 ): Promise<void> {
   const { vmName } = plan;
-  const parts = await lookAtSource(plan.vmId, rig);
+  const parts = await lookAtSource(plan.vmId, rig).catch((error: unknown) => {
+    throw explain(`VM "${vmName}" is captured, but could not be looked at to delete it`, error);
+  });
   if (parts === undefined) {
     rig.log.warn(`VM "${vmName}" was deleted by somebody else; what belonged to it is left alone.`);
     return;

@@ -73,6 +73,8 @@ export const copying: Flow = {
     'storage-accounts': 'imageswe1',
     generalize: '',
     source: 'copy',
+    // Where nobody knows whether the guest has begun, it is watched for its whole time.
+    'deprovision-timeout': '1',
     'sas-duration': '3600',
   },
   vhds: 1,

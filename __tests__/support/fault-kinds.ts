@@ -48,7 +48,7 @@ function failing(
       const run = await matrix.run(call, fault, isTriedAgain);
       if (run.main.exitCode === 0) matrix.expectSuccess(run);
       else expectCleanFailure(run);
-      if (what === '404' && isAsking(call)) await matrix.expectOnlyDenied();
+      if (what === '404' && isAsking(call)) await matrix.expectOnlyDenied(run);
       else if (call.isClosing || isAsking(call)) await matrix.expectNothingUntold(run);
       else await matrix.expectNothingBehind();
       await matrix.expectUntouched();

@@ -135,27 +135,18 @@ export class FaultMatrix {
 
   /** Asserts that nothing temporary is left, but for what the log tells with the az command that closes it. */
   async expectNothingUntold(run: ActionRun): Promise<void> {
-    const told = `${run.main.log}\n${run.post.log}`
-      .split('\n')
-      .filter((line) => line.startsWith('##[warning]') && line.includes(' az '))
-      .join('\n')
-      .toLowerCase();
-    const left = await this.#leftovers();
-    requireNone(
-      'Left behind, and not told',
-      left.filter((what) => !told.includes(what.toLowerCase())),
-    );
+    requireNone('Left behind, and not told', untold(await this.#leftovers(), run));
   }
 
-  /** Asserts that nothing is left but what Azure said was not there. */
-  async expectOnlyDenied(): Promise<void> {
+  /** Asserts that nothing is left untold but what Azure said was not there. */
+  async expectOnlyDenied(run: ActionRun): Promise<void> {
     const denied = (await this.azure.calls())
       .filter(({ fault }) => fault !== undefined)
       .map(({ url }) => url.toLowerCase());
-    const left = (await this.#leftovers()).map((what) => what.toLowerCase());
+    const left = untold(await this.#leftovers(), run);
     requireNone(
-      'Left behind',
-      left.filter((what) => !denied.some((url) => url.includes(what))),
+      'Left behind, and not told',
+      left.filter((what) => !denied.some((url) => url.includes(what.toLowerCase()))),
     );
   }
 
@@ -214,6 +205,16 @@ async function thingsIn(azure: LocalAzure): Promise<Things> {
     blobs: new Map(blobs.map((blob) => [blob.url, blob])),
     grants: grants.map(({ resourceId }) => resourceId),
   };
+}
+
+/** What no warning names together with the az command that closes it. */
+function untold(left: readonly string[], { main, post }: ActionRun): readonly string[] {
+  const told = `${main.log}\n${post.log}`
+    .split('\n')
+    .filter((line) => line.startsWith('##[warning]') && line.includes(' az '))
+    .join('\n')
+    .toLowerCase();
+  return left.filter((what) => !told.includes(what.toLowerCase()));
 }
 
 function requireNone(what: string, left: readonly string[]): void {

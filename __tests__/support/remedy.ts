@@ -2,6 +2,7 @@
 const verbs = [
   ...['run again', 'running again', 'grant', 'check', 'compare', 'look', 'let', 'remove', 'ask'],
   ...['report', 'add', 'set', 'choose', 'wait', 'see', 'give', 'delete', 'start', 'correct'],
+  ...['resize', 'capture'],
 ];
 const remedy = new RegExp(`(?:[.;:] |, | and )((?:${verbs.join('|')})\\b[^.]{8,}.*)$`, 'i');
 

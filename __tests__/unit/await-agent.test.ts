@@ -17,13 +17,16 @@ const plan = clonePlanOf();
 
 /** Waits while each look finds the next report; the last one stays. */
 async function wait(
-  reports: readonly (AgentReport | undefined)[],
+  reports: readonly (AgentReport | Error | undefined)[],
   serial: () => Promise<string | undefined> = () => Promise.resolve(undefined),
 ) {
   const log = literalLog();
   const clock = literalClock();
   let looks = 0;
-  const getAgent = () => Promise.resolve(reports[Math.min(looks++, reports.length - 1)]);
+  const getAgent = () => {
+    const report = reports[Math.min(looks++, reports.length - 1)];
+    return report instanceof Error ? Promise.reject(report) : Promise.resolve(report);
+  };
   const rig = {
     azure: { cloneCompute: { getAgent }, guests: { serialLog: serial } },
     ...{ log, clock, signal: new AbortController().signal },
@@ -48,6 +51,14 @@ describe('the agent of a copy', () => {
     expect(failure).toBeUndefined();
     expect(pauses).toBe(2);
     expect(lines).toEqual([`info: The agent of the copy "builder-copy-${plan.key}" reports.`]);
+  });
+
+  test('that may not be looked at fails with the reason and the remedy', async () => {
+    const refused = { code: 'AuthorizationFailed', statusCode: 403 };
+    const { failure } = await wait([Object.assign(new Error('Not now.'), refused)]);
+    expect(failure).toMatch(
+      /^Could not look at the copy "builder-copy-\w+": AuthorizationFailed \(403\): not now\. Grant /,
+    );
   });
 
   test('that does not come in time fails with the end of the serial console in the log', async () => {

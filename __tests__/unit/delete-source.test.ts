@@ -119,18 +119,22 @@ describe('the plan of a deletion', () => {
 describe('the deletion', () => {
   /** Deletes with what is found then; tells what was deleted and how it ended. */
   async function run(
-    now: SourceParts | undefined,
+    now: SourceParts | Error | undefined,
     refusals: Readonly<Record<string, Error>> = {},
     captured: ReadonlySet<DiskKey> = all,
   ) {
     const deleted: string[] = [];
+    const found = now instanceof Error ? undefined : now;
     const log = literalLog();
     const azure = {
-      cloneCompute: { getFacts: () => Promise.resolve(now?.facts) },
+      cloneCompute: {
+        getFacts: () => (now instanceof Error ? Promise.reject(now) : Promise.resolve(now?.facts)),
+      },
       network: {
-        getInterface: (id: string) => Promise.resolve(now?.interfaces.find((one) => one.id === id)),
+        getInterface: (id: string) =>
+          Promise.resolve(found?.interfaces.find((one) => one.id === id)),
         getPublicAddress: (id: string) =>
-          Promise.resolve(now?.publicAddresses.find((one) => one.id === id)),
+          Promise.resolve(found?.publicAddresses.find((one) => one.id === id)),
       },
       temporaryResources: {
         delete: (id: string) => {
@@ -195,6 +199,15 @@ describe('the deletion', () => {
     expect(deleted).toEqual([]);
     expect(failure).toMatch(/^VM "builder" is captured, but not deleted: /);
     expect(failure).toContain(reason);
+  });
+
+  test('of a VM that may not be looked at deletes nothing, and says what to do', async () => {
+    const refused = { code: 'AuthorizationFailed', statusCode: 403 };
+    const { deleted, failure } = await run(Object.assign(new Error('Not now.'), refused));
+    expect(deleted).toEqual([]);
+    expect(failure).toMatch(
+      /^VM "builder" is captured, but could not be looked at to delete it: AuthorizationFailed \(403\): not now\. Grant /,
+    );
   });
 
   test('of a VM that is gone leaves everything alone, and says so', async () => {

@@ -15,13 +15,18 @@ const bootTime = '2026-11-21T08:00:00Z';
 interface Acting {
   readonly osType?: 'Linux' | 'Windows';
   readonly prints: (script: string, seconds: number) => string;
+  /** Azure answers a script with this, before it has taken it. */
+  readonly refusal?: Error;
   readonly vm?: (seconds: number) => Partial<VirtualMachine>;
+  /** What a look at the VM ends with, instead; `gone` is that there is none. */
+  readonly trouble?: (seconds: number) => Error | 'gone' | undefined;
   readonly serial?: (seconds: number) => string | undefined;
   readonly signal?: AbortSignal;
   readonly changes?: Partial<typeof order>;
 }
 
-async function run({ osType = 'Linux', prints, vm, serial, signal, changes }: Acting) {
+async function run(acting: Acting) {
+  const { osType = 'Linux', prints, refusal, vm, trouble, serial, signal, changes } = acting;
   const clock = literalClock();
   const log = literalLog();
   const scripts: string[] = [];
@@ -32,10 +37,18 @@ async function run({ osType = 'Linux', prints, vm, serial, signal, changes }: Ac
     log,
     signal: signal ?? new AbortController().signal,
     newMarker: () => marker,
-    compute: { getVm: () => Promise.resolve(vmSeen()) },
+    compute: {
+      getVm: () => {
+        const found = trouble?.(seconds());
+        if (found instanceof Error) return Promise.reject(found);
+        return Promise.resolve(found === 'gone' ? undefined : vmSeen());
+      },
+    },
     guests: {
-      run: async (_id: string, { text }: GuestScript) => {
+      run: async (_id, { text }: GuestScript, _deadlineMs, _signal, onAccepted) => {
         scripts.push(text);
+        if (refusal !== undefined) throw refusal;
+        onAccepted?.();
         await clock.sleep(20_000, rig.signal);
         return prints(text, seconds());
       },
@@ -51,6 +64,12 @@ async function run({ osType = 'Linux', prints, vm, serial, signal, changes }: Ac
 }
 
 const started = `@${marker} end started`;
+const forbidden = Object.assign(new Error('Not now.'), {
+  code: 'AuthorizationFailed',
+  statusCode: 403,
+});
+const remedy =
+  'Grant the identity this action (docs/permissions.md), wait some minutes and run again.';
 
 describe('a Linux guest', () => {
   test('that fails without its agent tells it on the serial console', async () => {
@@ -102,6 +121,59 @@ describe('a Linux guest', () => {
     const reports = scripts.filter((script) => script.includes('linux report'));
     expect(reports.length).toBeGreaterThanOrEqual(2);
     expect(reports.length).toBeLessThanOrEqual(4);
+  });
+
+  test('whose VM takes no command is not watched, since nothing has begun in it', async () => {
+    const { failure, seconds } = await run({ prints: () => started, refusal: forbidden });
+    expect(failure).toBe(
+      `Could not run a script in VM "builder": AuthorizationFailed (403): not now. ${remedy}`,
+    );
+    expect(seconds).toBe(0);
+  });
+
+  test('whose start was taken and then is not told of is watched', async () => {
+    const { failure, lines } = await run({
+      prints: (script) => {
+        if (script.includes('linux start')) throw forbidden;
+        return `@${marker} end running`;
+      },
+      vm: (now) => (now < 100 ? { agent: 'notReady' } : { powerState: 'stopped' }),
+    });
+    expect(failure).toBeUndefined();
+    expect(lines.join('\n')).toContain('warn: Could not run a script in VM "builder"');
+  });
+
+  test.each<[string, Error | 'gone']>([
+    ['may not be looked at', forbidden],
+    ['is not found', 'gone'],
+  ])('that %s for some seconds is watched all the same', async (_name, found) => {
+    const { failure } = await run({
+      prints: () => started,
+      vm: (now) => (now < 100 ? { agent: 'notReady' } : { powerState: 'stopped' }),
+      trouble: (now) => (now > 60 && now < 80 ? found : undefined),
+    });
+    expect(failure).toBeUndefined();
+  });
+
+  test.each<[string, Error | 'gone', string]>([
+    [
+      'may not be looked at any more',
+      forbidden,
+      `Could not look at VM "builder" while its guest is deprovisioned: AuthorizationFailed (403): not now. ${remedy}`,
+    ],
+    [
+      'was deleted',
+      'gone',
+      'VM "builder" was deleted while its guest was deprovisioned: see in the activity log of its resource group who did, and run again.',
+    ],
+  ])('that %s is given up', async (_name, found, says) => {
+    const { failure, seconds } = await run({
+      prints: () => started,
+      vm: () => ({ agent: 'notReady' }),
+      trouble: (now) => (now > 60 ? found : undefined),
+    });
+    expect(failure).toBe(says);
+    expect(seconds).toBeLessThan(120);
   });
 
   test('that is asked and does not answer is seen going off all the same', async () => {
@@ -308,6 +380,22 @@ describe('a Windows guest', () => {
     );
     const { failure: none } = await run({ osType: 'Windows', prints });
     expect(none).toBeUndefined();
+  });
+
+  test('that gives no answers, and whose VM may not be looked at for a while, is watched all the same', async () => {
+    const state = windows((now) =>
+      now > 400 ? { imageState: 'GENERALIZE_RESEAL_TO_OOBE' } : { processes: working },
+    );
+    const { failure } = await run({
+      osType: 'Windows',
+      prints: (script, seconds) => {
+        if (seconds > 100 && seconds < 250) throw new Error('The agent does not answer.');
+        return state(script, seconds);
+      },
+      trouble: (now) => (now > 100 && now < 250 ? forbidden : undefined),
+      changes: { timeoutSeconds: 900 },
+    });
+    expect(failure).toBeUndefined();
   });
 
   test('whose VM is stopped in the middle is not taken for generalized', async () => {

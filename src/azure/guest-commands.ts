@@ -12,10 +12,17 @@ import { finish, found, vmPatience, type ComputeClients } from './compute-client
 export interface GuestCommands {
   /**
    * Runs a script as root or SYSTEM and gives the last 4096 bytes of what it printed; its exit code is not told.
-   * Rejects when there is no end within `deadlineMs`, which does not end the script: it cannot be cancelled.
+   * Rejects when there is no end within `deadlineMs`, which does not end the script: it cannot be cancelled. Calls
+   * `onAccepted` as soon as Azure has taken it.
    * https://learn.microsoft.com/azure/virtual-machines/run-command-overview
    */
-  run(vmId: string, script: GuestScript, deadlineMs: number, signal: AbortSignal): Promise<string>;
+  run(
+    vmId: string,
+    script: GuestScript,
+    deadlineMs: number,
+    signal: AbortSignal,
+    onAccepted?: () => void,
+  ): Promise<string>;
   /** The serial console as boot diagnostics keeps it; undefined where that is off or may not be seen. Rejects for what passes. */
   serialLog(vmId: string, signal: AbortSignal): Promise<string | undefined>;
   /** Removes an extension; done also when it is not there any more. */
@@ -36,12 +43,12 @@ const FIRST_PAUSE_MS = 5_000;
 
 export function createGuestCommands({ at }: ComputeClients, httpClient: HttpClient): GuestCommands {
   return {
-    async run(vmId, { osType, text }, deadlineMs, signal) {
+    async run(vmId, { osType, text }, deadlineMs, signal, onAccepted) {
       const { client, group, name } = at(vmId);
       const command = { commandId: COMMANDS[osType], script: text.split('\n') };
       const options = { updateIntervalInMs: vmPatience.intervalMs };
       const poller = client.virtualMachines.runCommand(group, name, command, options);
-      const patience = { ...vmPatience, firstPauseMs: FIRST_PAUSE_MS, deadlineMs };
+      const patience = { ...vmPatience, firstPauseMs: FIRST_PAUSE_MS, deadlineMs, onAccepted };
       const { value = [] } = await finish(poller, patience, signal);
       return value.map(({ message = '' }) => message).join('\n');
     },

@@ -1,6 +1,6 @@
 import type { CloneCompute } from '../azure/clone-compute.ts';
 import type { GuestCommands } from '../azure/guest-commands.ts';
-import { ActionError } from '../errors.ts';
+import { ActionError, explain } from '../errors.ts';
 import type { Clock, Log } from '../ports.ts';
 import { requireResourceId } from '../resource-id.ts';
 import type { AgentReport } from './clone-facts.ts';
@@ -33,7 +33,7 @@ export async function awaitAgent(plan: ClonePlan, rig: AgentRig): Promise<void> 
   const { name } = requireResourceId(id);
   const deadline = clock.now() + DEADLINE_MS;
   for (;;) {
-    const report = await azure.cloneCompute.getAgent(id, signal);
+    const report = await azure.cloneCompute.getAgent(id, signal).catch(couldNotLook(id));
     const obstacle = obstacleOf(report);
     if (obstacle === undefined && report !== undefined && isReadyAnew(report, plan)) {
       log.info(`The agent of the copy "${name}" reports.`);
@@ -50,6 +50,13 @@ export async function awaitAgent(plan: ClonePlan, rig: AgentRig): Promise<void> 
     }
     await clock.sleep(LOOK_PAUSE_MS, signal);
   }
+}
+
+/** Throws one sentence where Azure does not let a copy be looked at. */
+export function couldNotLook(id: string): (error: unknown) => never {
+  return (error) => {
+    throw explain(`Could not look at the copy "${requireResourceId(id).name}"`, error);
+  };
 }
 
 /** Also a VM that stops cannot become ready any more. */

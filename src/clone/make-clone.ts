@@ -8,7 +8,7 @@ import type { VirtualMachine } from '../facts.ts';
 import type { Lease, Leases } from '../lease.ts';
 import { requireResourceId } from '../resource-id.ts';
 import type { Timeline } from '../timeline.ts';
-import { awaitAgent, type AgentRig } from './await-agent.ts';
+import { awaitAgent, couldNotLook, type AgentRig } from './await-agent.ts';
 import type { ClonePlan, PlannedCopy } from './clone-plan.ts';
 
 /** What making a copy of a VM needs. */
@@ -42,7 +42,7 @@ export async function makeClone(
     await makeVm(plan, rig);
   });
   await timeline.phase('Wait until the copy has started', () => awaitAgent(plan, rig));
-  const vm = await azure.compute.getVm(plan.vm.id, signal);
+  const vm = await azure.compute.getVm(plan.vm.id, signal).catch(couldNotLook(plan.vm.id));
   if (vm !== undefined) return vm;
   const { name } = requireResourceId(plan.vm.id);
   throw new ActionError(

@@ -16,7 +16,7 @@ export async function verifySource(
   );
   const problems = vhdProblems(bytes, lengthBytes, disk.sizeBytes);
   if (problems.length > 0) {
-    throw new ActionError('verify', `${what} is not a right VHD: ${listOf(problems)}. Run again.`);
+    throw notRight(what, problems);
   }
   return bytes;
 }
@@ -37,17 +37,28 @@ export async function verifyReplica(
   const state = await blobs.blobState(url, signal).catch((error: unknown) => {
     throw explain(`${what} could not be read`, error);
   });
+  if (state === undefined) {
+    throw new ActionError(
+      'verify',
+      `${what} was deleted before it could be verified: see who deletes blobs in its container, and run again.`,
+    );
+  }
   const problems = [
-    ...(state?.blobType === 'PageBlob' ? [] : [`it is a ${state?.blobType ?? 'missing blob'}`]),
-    ...vhdProblems(bytes, state?.lengthBytes ?? 0, disk.sizeBytes),
+    ...(state.blobType === 'PageBlob' ? [] : [`it is a ${state.blobType}`]),
+    ...vhdProblems(bytes, state.lengthBytes, disk.sizeBytes),
     ...(sourceFooter === undefined || sameFooter(bytes, sourceFooter)
       ? []
       : ["its footer differs from the source's"]),
   ];
-  if (state === undefined || problems.length > 0) {
-    throw new ActionError('verify', `${what} is not a right VHD: ${listOf(problems)}. Run again.`);
-  }
+  if (problems.length > 0) throw notRight(what, problems);
   return { etag: state.etag, lengthBytes: state.lengthBytes, footer: bytes };
+}
+
+function notRight(what: string, problems: readonly string[]): ActionError {
+  return new ActionError(
+    'verify',
+    `${what} is not a right VHD: ${listOf(problems)}. Run again; if it stays so, report it with the debug log.`,
+  );
 }
 
 function vhdProblems(

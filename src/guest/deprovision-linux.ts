@@ -10,6 +10,7 @@ import {
   type LinuxReport,
   type LinuxStep,
 } from './linux.ts';
+import { VmWatch } from './vm-watch.ts';
 
 /** How long the agent has to tell Azure that the start script ended. */
 const DELAY_SECONDS = 20;
@@ -64,6 +65,7 @@ class LinuxWatch {
   readonly #vm: GuestVm;
   readonly #marker: string;
   readonly #rig: GuestRig;
+  readonly #seen: VmWatch;
   readonly #timeoutSeconds: number;
   readonly #startedAt: number;
   #askAfter: number;
@@ -79,6 +81,7 @@ class LinuxWatch {
     this.#vm = vm;
     this.#marker = marker;
     this.#rig = rig;
+    this.#seen = new VmWatch(vm, rig);
     this.#timeoutSeconds = timeoutSeconds;
     this.#startedAt = rig.clock.now();
     this.#serialAfter = this.#startedAt + SERIAL_MS;
@@ -99,28 +102,18 @@ class LinuxWatch {
     const lastMoment = this.#startedAt + (DELAY_SECONDS + this.#timeoutSeconds) * 1000 + GRACE_MS;
     for (;;) {
       await clock.sleep(LOOK_MS, signal);
-      const { powerState, agent } = await this.#look();
-      if (powerState === 'stopped' || powerState === 'deallocated') {
-        return this.#confirm(powerState);
+      const seen = await this.#seen.look();
+      if (seen?.powerState === 'stopped' || seen?.powerState === 'deallocated') {
+        return this.#confirm(seen.powerState);
       }
-      const isReady = agent === 'ready';
-      if (!isReady) this.#wasAway = true;
+      const isReady = seen?.agent === 'ready';
+      if (seen !== undefined && !isReady) this.#wasAway = true;
       const now = clock.now();
       if (now >= this.#serialAfter) this.#judge(await this.#readSerial());
       if (isReady && (this.#wasAway || now >= this.#askAfter)) this.#ask();
       this.#judge(this.#answer);
       if (now >= lastMoment) throw await this.#late();
     }
-  }
-
-  async #look(): Promise<{ powerState: PowerState; agent: string }> {
-    const { compute, signal } = this.#rig;
-    const seen = await compute.getVm(this.#vm.id, signal);
-    if (seen !== undefined) return seen;
-    throw new ActionError(
-      'azure',
-      `VM "${this.#vm.name}" was deleted while its guest was deprovisioned.`,
-    );
   }
 
   /**

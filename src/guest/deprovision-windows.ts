@@ -2,6 +2,7 @@ import { ActionError, reasonOf } from '../errors.ts';
 import { serialTail } from '../serial-tail.ts';
 import { beginInGuest, runInGuest, type GuestRig, type GuestVm } from './guest-command.ts';
 import { refusedGuest, type StartedOrder } from './guest-order.ts';
+import { VmWatch } from './vm-watch.ts';
 import { inspectScript, stateScript, sysprepScript } from './windows.ts';
 import {
   isDomainMember,
@@ -50,9 +51,10 @@ export async function deprovisionWindows(
     bootTime: start?.bootTime,
   };
   const sightings: Sighting[] = [];
+  const seen = new VmWatch(vm, rig);
   let last: SysprepVerdict = verdict;
   while (last === 'running') {
-    sightings.push(await sight(vm, rig));
+    sightings.push(await sight(vm, seen, rig));
     last = judgeSysprep(sightings, watch);
   }
   if (last !== 'generalized') fail(vm, last, rig);
@@ -88,8 +90,8 @@ async function inspect(vm: GuestVm, order: StartedOrder, rig: GuestRig): Promise
 }
 
 /** A VM that is off tells nothing any more; any other answer that did not come is asked for again. */
-async function sight(vm: GuestVm, rig: GuestRig): Promise<Sighting> {
-  const { clock, compute, log, signal } = rig;
+async function sight(vm: GuestVm, watch: VmWatch, rig: GuestRig): Promise<Sighting> {
+  const { clock, log, signal } = rig;
   const marker = rig.newMarker();
   try {
     const answer = await runInGuest(vm, stateScript(marker, WATCH_SECONDS), busyUntil(rig), rig);
@@ -98,8 +100,8 @@ async function sight(vm: GuestVm, rig: GuestRig): Promise<Sighting> {
     signal.throwIfAborted();
     log.debug(reasonOf(error));
   }
-  const seen = await compute.getVm(vm.id, signal);
-  if (seen?.powerState !== 'running' && seen?.powerState !== 'starting') {
+  const seen = await watch.look();
+  if (seen !== undefined && seen.powerState !== 'running' && seen.powerState !== 'starting') {
     throw new ActionError(
       'azure',
       `VM "${vm.name}" was stopped while Sysprep worked in it: whether Windows is generalized is not known. Start it and run again, which takes up where Sysprep is.`,

@@ -38,12 +38,16 @@ export async function runInGuest(
 ): Promise<string> {
   const { guests, clock, log, signal } = rig;
   const script = { osType: vm.osType, text };
+  let isAccepted = false;
+  const onAccepted = (): void => {
+    isAccepted = true;
+  };
   for (let isTold = false; ; isTold = true) {
     try {
-      return await guests.run(vm.id, script, COMMAND_MS, signal);
+      return await guests.run(vm.id, script, COMMAND_MS, signal, onAccepted);
     } catch (error) {
       signal.throwIfAborted();
-      if (!isBusy(error)) throw refusalOf(vm, error);
+      if (!isBusy(error)) throw refusalOf(vm, error, isAccepted);
       if (clock.now() >= deadline) {
         const what = `Could not run a script in VM "${vm.name}"`;
         const { message } = explain(what, error, 'Run again when it has ended.');
@@ -99,9 +103,12 @@ const refusals: readonly (readonly [RegExp, (vm: GuestVm) => string])[] = [
   ],
 ];
 
-function refusalOf(vm: GuestVm, error: unknown): ActionError {
-  const { message } = azureFailure(error);
+/** What Azure answers with 400 to 499 before it has taken the command has begun nothing. */
+function refusalOf(vm: GuestVm, error: unknown, isAccepted: boolean): ActionError {
+  const { message, status = 0 } = azureFailure(error);
   const [, sentence] = refusals.find(([pattern]) => pattern.test(message)) ?? [];
   if (sentence !== undefined) return new RunCommandRefused('azure', sentence(vm), { cause: error });
-  return explain(`Could not run a script in VM "${vm.name}"`, error);
+  const failed = explain(`Could not run a script in VM "${vm.name}"`, error);
+  const isRefused = !isAccepted && status >= 400 && status < 500;
+  return isRefused ? new RunCommandRefused('azure', failed.message, { cause: error }) : failed;
 }
