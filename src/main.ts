@@ -50,7 +50,7 @@ export async function runMain(signal: AbortSignal): Promise<void> {
     progress.plan = plan;
     progress.permissions = requiredPermissions(inputs, plan.vm, survey.layout, foundExtras(survey));
     for (const line of renderPlan(plan)) log.info(line);
-    if (inputs.planOnly) await tellPermissions(progress.permissions);
+    if (inputs.planOnly) await endWithPlan(progress.permissions);
     else await execute(plan, azure, journal, progress, { timeline, signal });
   } catch (error) {
     failure = failureLine(error, signal);
@@ -107,7 +107,8 @@ function readMaskedInputs(): Inputs {
   return readInputs((name) => core.getInput(name));
 }
 
-async function tellPermissions(permissions: readonly Requirement[]): Promise<void> {
+/** Tells the rest of what `plan-only` is to show. */
+async function endWithPlan(permissions: readonly Requirement[]): Promise<void> {
   await logGroup('Permissions that it needs', permissions.map(describeRequirement));
   log.info('This is the plan only; nothing was changed.');
 }

@@ -5,7 +5,7 @@ import { countExports, isComplete } from '../plan.ts';
 import { foundBlobs } from '../survey.ts';
 import { formatSeconds } from '../units.ts';
 import { notFound, reasonOf } from './lookups.ts';
-import type { Rule } from './rule.ts';
+import type { Facts, Rule } from './rule.ts';
 
 const storage = 'https://learn.microsoft.com/azure/storage';
 const storageApi = 'https://learn.microsoft.com/rest/api/storageservices';
@@ -184,27 +184,23 @@ export const accountRules: readonly Rule[] = [
       'The copies end within the session of azure/login, the life of the token by which a job asks for OIDC assertions, and the limit of a job.',
     level: 'warning',
     source: 'https://docs.github.com/actions/reference/limits',
-    look: ({ inputs, layout, vm }) => {
-      const seconds = Math.max(
-        0,
-        ...layout.disks.map((disk) =>
-          copySeconds(
-            disk.sizeBytes,
-            disk.replicas.length,
-            vm === undefined ? 1 : countExports(inputs, vm, disk),
-          ),
-        ),
-      );
+    look: (facts) => {
+      const { kind } = facts.inputs.identity;
+      const seconds = leastCopySeconds(facts);
       const hours = `at least ${formatSeconds(seconds)} when every page holds data`;
+      const other =
+        kind === 'oidc'
+          ? ' with a managed identity, or with "client-secret": the token by which a job asks for OIDC assertions lives about as long'
+          : '';
       return [
-        ...(inputs.identity.kind === 'ambient' && seconds > AZ_SESSION_SECONDS
+        ...(kind === 'ambient' && seconds > AZ_SESSION_SECONDS
           ? [
               `The copies may take ${hours}, and an azure/login session by OIDC cannot be renewed after about an hour. Give "client-id" and "tenant-id" instead.`,
             ]
           : []),
         ...(seconds > HOSTED_JOB_SECONDS
           ? [
-              `The copies may take ${hours}, and jobs of GitHub-hosted runners end after 6 hours. Take a self-hosted runner${inputs.identity.kind === 'oidc' ? ' with a managed identity, or with "client-secret": the token by which a job asks for OIDC assertions lives about as long' : ''}.`,
+              `The copies may take ${hours}, and jobs of GitHub-hosted runners end after 6 hours. Take a self-hosted runner${other}.`,
             ]
           : []),
       ];
@@ -231,4 +227,13 @@ function dataPlaneRemedy(code: string | undefined): string {
   return code === 'AuthorizationPermissionMismatch'
     ? 'Grant the identity "Storage Blob Data Contributor" on the account, which has Microsoft.Storage/storageAccounts/blobServices/containers/read; a new role assignment needs some minutes.'
     : 'The runner must reach the blob endpoint of the account: check its firewall, private endpoints and DNS.';
+}
+
+/** Of the disk that takes longest. */
+function leastCopySeconds({ inputs, layout, vm }: Facts): number {
+  const seconds = layout.disks.map((disk) => {
+    const exports = vm === undefined ? 1 : countExports(inputs, vm, disk);
+    return copySeconds(disk.sizeBytes, disk.replicas.length, exports);
+  });
+  return Math.max(0, ...seconds);
 }
