@@ -81,11 +81,17 @@ describe('two runs on one VM that share no container', () => {
   );
 
   test('that claim at the same moment: the one with the smallest key stays, when the other has gone', async () => {
+    const looked = meetingOf(2);
     const claimed = meetingOf(2);
     const both: Azure = {
       ...azure,
       compute: {
         ...azure.compute,
+        listSnapshots: async (...group) => {
+          const listed = await azure.compute.listSnapshots(...group);
+          await looked();
+          return listed;
+        },
         createSnapshot: async (request, signal) => {
           const snapshot = await azure.compute.createSnapshot(request, signal);
           await claimed();
