@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { check, type Finding } from '../../src/checks/check.ts';
+import { cloneRules } from '../../src/checks/clone-rules.ts';
+import { deletionRules } from '../../src/checks/deletion-rules.ts';
 import type { CloneSurvey } from '../../src/clone/clone-survey.ts';
 import type { SourceParts } from '../../src/delete-source.ts';
 import type { Survey } from '../../src/survey.ts';
@@ -58,7 +60,7 @@ describe('a copy', () => {
     expect(findingsOf(clone === undefined ? {} : { clone })).toEqual([]);
   });
 
-  test.each<[string, CloneSurvey, string, RegExp]>([
+  const rows: readonly (readonly [string, CloneSurvey, string, RegExp])[] = [
     [
       'of a VM with a disk that may not be read',
       { ...some, facts: failed, plan: undefined },
@@ -165,7 +167,15 @@ describe('a copy', () => {
       'copy-names',
       /cannot be read: AuthorizationFailed: Not allowed\./,
     ],
-  ])('%s is told', (_name, clone, rule, message) => {
+  ];
+
+  test('breaks every rule on copies in some row', () => {
+    expect(new Set(rows.map(([, , rule]) => rule))).toEqual(
+      new Set(cloneRules.map(({ id }) => id)),
+    );
+  });
+
+  test.each(rows)('%s is told', (_name, clone, rule, message) => {
     const findings = findingsOf({ clone });
     expect(findings.map((finding) => finding.rule)).toEqual([rule]);
     expect(findings[0]?.message).toMatch(message);
@@ -214,7 +224,7 @@ describe('deleting the source', () => {
     expect(findingsOf({ sourceParts: found(withInterface(['a pool'])), locks })).toEqual([]);
   });
 
-  test.each<[string, Partial<Survey>, string, RegExp]>([
+  const rows: readonly (readonly [string, Partial<Survey>, string, RegExp])[] = [
     [
       'whose parts may not be read',
       { sourceParts: failed },
@@ -257,7 +267,15 @@ describe('deleting the source', () => {
       'delete-source-lock',
       /Lock "keep" \(CanNotDelete\) on ".*" keeps "builder-ip" from being deleted/,
     ],
-  ])('%s is refused', (_name, survey, rule, message) => {
+  ];
+
+  test('breaks every rule on deletions in some row', () => {
+    expect(new Set(rows.map(([, , rule]) => rule))).toEqual(
+      new Set(deletionRules.map(({ id }) => id)),
+    );
+  });
+
+  test.each(rows)('%s is refused', (_name, survey, rule, message) => {
     const findings = findingsOf(survey);
     expect(findings.map((finding) => finding.rule)).toEqual([rule]);
     expect(findings[0]?.message).toMatch(message);
