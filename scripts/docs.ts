@@ -62,7 +62,7 @@ await update('docs/permissions.md', {
     // The group's row tells of the other places where a right is checked too.
     cloneRights
       .filter(({ at }) => at !== 'subnet' && at !== 'source-disk')
-      .map(({ name, why }) => [`\`${name}\``, why]),
+      .map(({ name, why, isOptional }) => [`\`${name}\``, reasonFor(why, isOptional)]),
   ),
 });
 
@@ -115,11 +115,15 @@ function jsonBlock(json: string): string {
 }
 
 function rightTable(): string {
-  const rows = rights.map(({ kind, name, why }) => [
+  const rows = rights.map(({ kind, name, why, isOptional }) => [
     `\`${name}\`${kind === 'dataAction' ? ' (data)' : ''}`,
-    why,
+    reasonFor(why, isOptional),
   ]);
   return table(['Right', 'Why'], rows);
+}
+
+function reasonFor(why: string, isOptional = false): string {
+  return isOptional ? `${why} A run without it begins, with a warning.` : why;
 }
 
 function checkTable(rules: readonly Rule[]): string {

@@ -12,6 +12,8 @@ export interface Requirement {
   readonly scope: string;
   readonly kind: 'action' | 'dataAction';
   readonly name: string;
+  /** A run without it begins, with a warning. */
+  readonly isOptional?: true;
 }
 
 /**
@@ -38,8 +40,8 @@ export function requiredPermissions(
   };
   const captured = new Set(layout.disks.map(({ key }) => key));
   const own = rights
-    .filter(({ step }) => step === undefined || power[step])
-    .flatMap(({ at, kind, name }) => scopes[at].map((scope) => ({ scope, kind, name })));
+    .filter(({ steps }) => steps?.some((step) => power[step]) ?? true)
+    .flatMap(({ at, ...right }) => scopes[at].map((scope) => requirementOf(scope, right)));
   const all = [
     ...own,
     ...(clone ? cloneRequirements(clone) : []),
@@ -48,9 +50,18 @@ export function requiredPermissions(
   return [...new Map(all.map((one) => [`${one.scope} ${one.kind} ${one.name}`, one])).values()];
 }
 
+/** A right at one of the scopes where it is needed. */
+export function requirementOf(
+  scope: string,
+  { kind, name, isOptional }: Omit<Requirement, 'scope'>,
+): Requirement {
+  return { scope, kind, name, ...(isOptional && { isOptional }) };
+}
+
 /** A right and its scope, as a line. */
-export function describeRequirement({ scope, kind, name }: Requirement): string {
-  return `${kind === 'dataAction' ? 'data action' : 'action'} ${name} on ${scope}`;
+export function describeRequirement({ scope, kind, name, isOptional }: Requirement): string {
+  const right = `${kind === 'dataAction' ? 'data action' : 'action'} ${name} on ${scope}`;
+  return isOptional ? `${right} (optional)` : right;
 }
 
 /** The containers that are written to, as resource IDs. */

@@ -6,8 +6,10 @@ export interface Right {
   readonly name: string;
   /** Where it is checked; `survey` is what looking takes, which shows by itself when it is missing. */
   readonly at: 'vm' | 'disk' | 'snapshot-group' | 'container' | 'survey';
-  /** The step that needs it, where only some runs do. */
-  readonly step?: keyof PowerPlan;
+  /** The steps that need it, where only some runs do. */
+  readonly steps?: readonly (keyof PowerPlan)[];
+  /** A run without it begins, with a warning. */
+  readonly isOptional?: true;
   readonly why: string;
 }
 
@@ -19,13 +21,19 @@ const accounts = 'Microsoft.Storage/storageAccounts';
 const containers = `${accounts}/blobServices/containers`;
 const surveyed = { kind: 'action', at: 'survey' } as const;
 const onVm = { kind: 'action', at: 'vm' } as const;
+const optional = { isOptional: true } as const;
 const onSnapshots = { kind: 'action', at: 'snapshot-group' } as const;
 const onBlobs = { kind: 'dataAction', at: 'container' } as const;
 
 /** Every right; the documented role and the check before a run both come from here. */
 export const rights: readonly Right[] = [
   { ...surveyed, name: `${vm}/read`, why: 'Looking at the VM and its power state.' },
-  { ...surveyed, name: `${vm}/instanceView/read`, why: 'Looking at the VM and its power state.' },
+  {
+    ...onVm,
+    ...optional,
+    name: `${vm}/instanceView/read`,
+    why: 'Looking at the VM and its power state.',
+  },
   { ...surveyed, name: `${disks}/read`, why: 'Size, region and encryption of its disks.' },
   {
     ...surveyed,
@@ -49,9 +57,11 @@ export const rights: readonly Right[] = [
     why: 'Whether locks forbid what the run does; without it there is a warning.',
   },
   {
-    ...surveyed,
+    kind: 'action',
+    at: 'container',
+    ...optional,
     name: `${accounts}/blobServices/read`,
-    why: 'Whether soft delete keeps what is deleted; without it nothing is said.',
+    why: 'Whether soft delete keeps what is deleted.',
   },
   {
     ...surveyed,
@@ -64,41 +74,51 @@ export const rights: readonly Right[] = [
     why: 'Whether the size of the VM has a temporary disk, with `batch-account`; on the subscription; without it there is a warning.',
   },
   {
-    ...surveyed,
+    ...onVm,
+    ...optional,
     name: `${locations}/operations/read`,
+    steps: ['removeExtensions', 'deprovision', 'powerOff', 'deallocate', 'restart'],
     why: 'Asking how an operation on the VM stands.',
   },
   {
-    ...surveyed,
+    ...onSnapshots,
+    ...optional,
     name: `${locations}/diskOperations/read`,
     why: 'Asking how an operation on a snapshot stands.',
   },
   {
     ...onVm,
     name: `${vm}/extensions/delete`,
-    step: 'removeExtensions',
+    steps: ['removeExtensions'],
     why: '`remove-extensions`.',
   },
   {
     ...onVm,
     name: `${vm}/runCommand/action`,
-    step: 'deprovision',
+    steps: ['deprovision'],
     why: '`generalize: deprovision`.',
   },
   {
-    ...surveyed,
+    ...onVm,
+    ...optional,
     name: `${vm}/retrieveBootDiagnosticsData/action`,
-    why: "The guest's serial console while it is deprovisioned; without it a failure is told later.",
+    steps: ['deprovision'],
+    why: "The guest's serial console while it is deprovisioned.",
   },
-  { ...onVm, name: `${vm}/powerOff/action`, step: 'powerOff', why: 'Stopping the VM.' },
-  { ...onVm, name: `${vm}/deallocate/action`, step: 'deallocate', why: 'Giving its machine back.' },
+  { ...onVm, name: `${vm}/powerOff/action`, steps: ['powerOff'], why: 'Stopping the VM.' },
+  {
+    ...onVm,
+    name: `${vm}/deallocate/action`,
+    steps: ['deallocate'],
+    why: 'Giving its machine back.',
+  },
   {
     ...onVm,
     name: `${vm}/generalize/action`,
-    step: 'generalize',
+    steps: ['generalize'],
     why: '`generalize: deprovision` and `mark`.',
   },
-  { ...onVm, name: `${vm}/start/action`, step: 'restart', why: '`source-power: restart`.' },
+  { ...onVm, name: `${vm}/start/action`, steps: ['restart'], why: '`source-power: restart`.' },
   {
     kind: 'action',
     at: 'disk',

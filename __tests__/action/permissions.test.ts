@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import type { ScenarioIdentity } from '../../local-azure/scenario.ts';
 import { cloneRights } from '../../src/clone/clone-rights.ts';
 import { rights } from '../../src/rights.ts';
 import { changesIn, expectNothingLeft, runAction } from '../support/action.ts';
@@ -68,53 +69,47 @@ test.each([
   await expectNothingLeft(azure);
 });
 
-/** Rights that are checked before this run; the others show by themselves while it looks. */
-const checked = rights.filter(({ at, step }) => at !== 'survey' && step !== 'restart');
+/** Without these a run begins, with a warning from the look that failed. */
+const looksThatWarn = [
+  'Microsoft.Authorization/permissions/read',
+  'Microsoft.Authorization/locks/read',
+  'Microsoft.Compute/skus/read',
+  'Microsoft.Compute/locations/usages/read',
+];
 
-test.each(checked.map(({ name }) => name))(
-  'without %s the run is refused before anything is changed',
-  async (missing) => {
-    await resetWith(missing);
-    const run = await runAction(azure, deprovision);
-    expect(run.main.exitCode).toBe(1);
-    const error = run.main.log.split('\n').find((line) => line.startsWith('##[error]'));
-    expect(error).toContain(missing);
-    expect(error).toContain('Nothing was changed.');
-    expect(await changesIn(azure)).toEqual([]);
+/** A run that needs every right of the documented role, but for restarting the VM. */
+const needsAll = {
+  ...deprovision,
+  'snapshot-resource-group': 'snapshots',
+  'batch-account': batchAccount,
+};
+const needsRestart = { generalize: 'none', 'source-power': 'restart' };
+
+/** Whether a run begins without a right. */
+function isSpared({ name, isOptional }: { name: string; isOptional?: true }): boolean {
+  return isOptional === true || looksThatWarn.includes(name);
+}
+
+test.each(rights.filter((right) => !isSpared(right)))(
+  'without $name the run is refused before anything is changed',
+  async ({ name, steps }) => {
+    await resetWith(name);
+    expect(await errorOfRefused(steps?.includes('restart') ? needsRestart : needsAll)).toContain(
+      name,
+    );
   },
 );
 
-/** What Azure itself refuses to look at without. */
-const looks = [
-  'Microsoft.Compute/virtualMachines/read',
-  'Microsoft.Compute/disks/read',
-  'Microsoft.Storage/storageAccounts/read',
-  'Microsoft.Resources/subscriptions/resourceGroups/read',
-  'Microsoft.Batch/batchAccounts/read',
-  'Microsoft.Storage/storageAccounts/blobServices/containers/read',
-];
-
-test.each(looks)('without %s the run is refused by what it cannot look at', async (missing) => {
-  await resetWith(missing);
-  const run = await runAction(azure, {
-    'snapshot-resource-group': 'snapshots',
-    'batch-account': batchAccount,
-    'remove-extensions': 'true',
-  });
-  expect(run.main.exitCode).toBe(1);
-  const error = run.main.log.split('\n').find((line) => line.startsWith('##[error]'));
-  expect(error).toContain(missing);
-  expect(error).toContain('Nothing was changed.');
-  expect(await changesIn(azure)).toEqual([]);
+test.each(rights.filter(isSpared))('without $name a warning names it', async ({ name }) => {
+  await resetWith(name);
+  expect(await warningsOfPlan(needsAll)).toContainEqual(expect.stringContaining(name));
 });
 
-test('without the right to start a VM it is not stopped for its snapshots', async () => {
-  const missing = 'Microsoft.Compute/virtualMachines/start/action';
-  await resetWith(missing);
-  const run = await runAction(azure, { generalize: 'none', 'source-power': 'restart' });
-  expect(run.main.exitCode).toBe(1);
-  expect(run.main.log).toContain(`lacks ${missing} on`);
-  expect(await changesIn(azure)).toEqual([]);
+test('without all that it can be spared a run succeeds', async () => {
+  await resetWith(...rights.filter(isSpared).map(({ name }) => name));
+  const run = await runAction(azure, deprovision);
+  expect(run.main.exitCode).toBe(0);
+  await expectNothingLeft(azure);
 });
 
 test('what is missing is printed as a custom role, with which the run succeeds', async () => {
@@ -140,52 +135,56 @@ test('what is missing is printed as a custom role, with which the run succeeds',
   expect((await runAction(azure)).main.exitCode).toBe(0);
 });
 
-test.each([
-  ['permissions', 'Microsoft.Authorization/permissions/read', "The identity's permissions on"],
-  ['locks', 'Microsoft.Authorization/locks/read', 'The locks on'],
-])('without the right to read %s the run goes on with a warning', async (_name, right, says) => {
-  await resetWith(right);
-  const run = await runAction(azure, { 'data-disks': 'none' });
-  expect(run.main.exitCode).toBe(0);
-  expect(run.main.log).toContain(`##[warning]${says}`);
-});
+/** What a run that changes nothing says as its error. */
+async function errorOfRefused(inputs: Readonly<Record<string, string>>): Promise<string> {
+  const run = await runAction(azure, inputs);
+  expect(run.main.exitCode).toBe(1);
+  const error = run.main.log.split('\n').find((line) => line.startsWith('##[error]')) ?? '';
+  expect(error).toContain('Nothing was changed.');
+  expect(await changesIn(azure)).toEqual([]);
+  return error;
+}
 
-test('without the right to read the blob service the run goes on without a word', async () => {
-  await resetWith('Microsoft.Storage/storageAccounts/blobServices/read');
-  const run = await runAction(azure, { 'data-disks': 'none', 'storage-accounts': 'imageswe1' });
+/** What a run would warn of. */
+async function warningsOfPlan(
+  inputs: Readonly<Record<string, string>>,
+): Promise<readonly string[]> {
+  const run = await runAction(azure, { ...inputs, 'plan-only': 'true' });
   expect(run.main.exitCode).toBe(0);
-  expect(run.main.log.replace(/##\[warning\].*extensions.*/g, '')).not.toContain('##[warning]');
-});
+  return run.main.log.split('\n').filter((line) => line.startsWith('##[warning]'));
+}
 
 describe('a copy', () => {
   const copy = { generalize: '', source: 'copy', 'snapshot-resource-group': 'snapshots' };
   const group = `/subscriptions/${SUBSCRIPTION}/resourceGroups/snapshots`;
 
-  /** The two documented roles; on the temporary group without some rights. */
-  async function resetCopyWith(isLeft: (name: string) => boolean): Promise<void> {
+  /** The two documented roles: everywhere without some rights, but for where the VM is. */
+  async function resetCopyWithout(...missing: readonly string[]): Promise<void> {
     const actions = [...role.Actions, ...copyRole.Actions];
-    const roleAssignments = [
-      { role: { actions: actions.filter(isLeft), dataActions: role.DataActions } },
+    const left = actions.filter((name) => !missing.includes(name));
+    await resetCopy(
+      { role: { actions: left, dataActions: role.DataActions } },
       { role: { actions }, scope: group.replace('snapshots', 'images') },
-    ];
+    );
+  }
+
+  async function resetCopy(
+    ...roleAssignments: NonNullable<ScenarioIdentity['roleAssignments']>
+  ): Promise<void> {
     const vm = { guest: { acts: [linuxStarts(linuxSucceeds)] } };
     await azure.reset(buildScenario({ vm, roleAssignments }));
   }
 
-  /** Runs it, and gives what it says of the temporary group. */
-  async function runRefused(): Promise<string> {
-    const run = await runAction(azure, copy);
-    expect(run.main.exitCode).toBe(1);
-    const error = run.main.log.split('\n').find((line) => line.startsWith('##[error]')) ?? '';
-    expect(error).toContain('Nothing was changed.');
-    expect(await changesIn(azure)).toEqual([]);
+  /** What the error says of the temporary group. */
+  async function errorOfGroup(): Promise<string> {
+    const error = await errorOfRefused(copy);
     const told = error.split('The identity ').filter((part) => part.includes(` on "${group}"`));
     expect(told).toHaveLength(1);
     return told.join('');
   }
 
   test('needs no more than the two documented roles', async () => {
-    await resetCopyWith(() => true);
+    await resetCopyWithout();
     const run = await runAction(azure, copy);
     expect(run.main.log).not.toMatch(/##\[(error|warning)\].*permission/);
     expect(run.main.exitCode).toBe(0);
@@ -196,15 +195,59 @@ describe('a copy', () => {
     const checked = [
       ...rights.filter(({ at }) => at === 'snapshot-group'),
       ...cloneRights.filter(({ at }) => at === 'group' || at === 'own-network'),
-    ].filter(({ name }) => !name.endsWith('/read'));
-    await resetCopyWith((name) => !checked.some((right) => right.name === name));
-    const told = await runRefused();
-    for (const { name } of checked) expect(told).toContain(name);
+    ].filter((right) => !isSpared(right) && !right.name.endsWith('/read'));
+    const missing = checked.map(({ name }) => name);
+    await resetCopyWithout(...missing);
+    const told = await errorOfGroup();
+    for (const name of missing) expect(told).toContain(name);
   });
 
-  test("that may not take snapshots of the copy's own disks is refused", async () => {
-    const name = 'Microsoft.Compute/disks/beginGetAccess/action';
-    await resetCopyWith((other) => other !== name);
-    expect(await runRefused()).toContain(name);
+  const inGroup = cloneRights.filter(({ at }) => at === 'group' || at === 'own-network');
+
+  test.each(inGroup.filter((right) => !isSpared(right)))(
+    'without $name in the temporary group is refused',
+    async ({ name }) => {
+      await resetCopyWithout(name);
+      expect(await errorOfGroup()).toContain(name);
+    },
+  );
+
+  test.each(cloneRights.filter(isSpared))('without $name a warning names it', async ({ name }) => {
+    await resetCopyWithout(name);
+    expect(await warningsOfPlan(copy)).toContainEqual(expect.stringContaining(name));
+  });
+
+  test.each(cloneRights.filter(({ at }) => at === 'source-disk'))(
+    "without $name on the VM's disks is refused",
+    async ({ name }) => {
+      const actions = [...role.Actions, ...copyRole.Actions];
+      const left = actions.filter((other) => other !== name);
+      await resetCopy(
+        { role: { actions: left, dataActions: role.DataActions } },
+        { role: { actions }, scope: group },
+      );
+      expect(await errorOfRefused(copy)).toContain(name);
+    },
+  );
+
+  const ofSubnet = cloneRights.filter(
+    (right) => right.at === 'subnet' || (right.at === 'survey' && !isSpared(right)),
+  );
+
+  test.each(ofSubnet)('without $name on a chosen subnet is refused', async ({ name }) => {
+    const actions = [...role.Actions, ...copyRole.Actions].filter((other) => other !== name);
+    await resetCopy({ role: { actions, dataActions: role.DataActions } });
+    const network = group.replace('snapshots', 'images');
+    const subnet = `${network}/providers/Microsoft.Network/virtualNetworks/builder-vnet/subnets/default`;
+    expect(await errorOfRefused({ ...copy, 'copy-subnet': subnet })).toContain(name);
+  });
+
+  test('the rights of the tables are those of the documented roles', () => {
+    expect(cloneRights.map(({ name }) => name)).toEqual(
+      expect.arrayContaining([...copyRole.Actions]),
+    );
+    expect(rights.map(({ name }) => name)).toEqual(
+      expect.arrayContaining([...role.Actions, ...role.DataActions]),
+    );
   });
 });

@@ -1,6 +1,13 @@
+import type { ChildProcess } from 'node:child_process';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { Scenario } from '../../local-azure/scenario.ts';
-import { expectNoSecrets, expectNothingLeft, runAction } from '../support/action.ts';
+import {
+  expectNoSecrets,
+  expectNothingLeft,
+  laterClock,
+  runAction,
+  scaledClock,
+} from '../support/action.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import { buildScenario, CLIENT, CLIENT_SECRET, TENANT } from '../support/scenario.ts';
 
@@ -106,6 +113,47 @@ describe('signs in with', () => {
     expectNoSecrets(run);
     await expectNothingLeft(azure);
   });
+});
+
+test.each([
+  { hoursLater: 2, fresh: true, which: 'has ended closes what it opened with a fresh one' },
+  { hoursLater: 0, fresh: false, which: 'still counts closes what it opened with that' },
+])('a run whose token, when it is cancelled, $which', async ({ hoursLater, fresh }) => {
+  await azure.reset(buildScenario());
+  await azure.setFaults([
+    {
+      match: { method: 'PUT', host: 'blob\\.core', path: '-os-1\\.vhd\\?comp=page$' },
+      times: 0,
+      action: { kind: 'hang' },
+    },
+  ]);
+  let child: ChildProcess | undefined;
+  const run = await runAction(
+    azure,
+    { 'data-disks': 'none' },
+    {
+      onStart: (started) => {
+        child ??= started;
+      },
+      onLine: (line) => {
+        if (line.includes('is generalized')) child?.kill('SIGINT');
+      },
+      environment: {
+        NODE_OPTIONS: `--import=${scaledClock} --import=${laterClock}`,
+        HOURS_LATER: String(hoursLater),
+        LATER_FROM: 'SIGINT',
+      },
+    },
+  );
+  expect(run.main.log).toContain('##[error]The run was cancelled');
+  expect(run.post.log).toBe('Nothing is left to close.');
+  const calls = await azure.calls();
+  const cancelled = calls.findIndex(({ url }) => url.includes('/generalize?'));
+  const closing = calls.findIndex(({ url }) => url.includes('/endGetAccess'));
+  expect(closing).toBeGreaterThan(cancelled);
+  const between = calls.slice(cancelled, closing).map(({ host }) => host);
+  expect(between.includes('login.microsoftonline.com')).toBe(fresh);
+  await expectNothingLeft(azure);
 });
 
 test('asks for a new OIDC assertion whenever it needs a token', async () => {

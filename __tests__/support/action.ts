@@ -18,6 +18,8 @@ import { inWorkspace } from './workspace.ts';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** A module to preload into a child process whose pauses are to pass faster. */
 export const scaledClock = fileURLToPath(new URL('scaled-clock.ts', import.meta.url));
+/** A module to preload into a child process for which hours are to have passed. */
+export const laterClock = fileURLToPath(new URL('later-clock.ts', import.meta.url));
 
 /** The inputs of a capture of the usual scenario; '' takes one away. */
 export const usualInputs: Readonly<Record<string, string>> = {

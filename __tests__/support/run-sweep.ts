@@ -1,14 +1,13 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runPhase, type PhaseResult } from '../../local-runner/run-action.ts';
-import { scaledClock } from './action.ts';
+import { laterClock, scaledClock } from './action.ts';
 import { compileCache } from './compile-cache.ts';
 import type { LocalAzure } from './local-azure.ts';
 import { CLIENT, SUBSCRIPTION, TENANT } from './scenario.ts';
 import { inWorkspace } from './workspace.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const laterClock = fileURLToPath(new URL('later-clock.ts', import.meta.url));
 
 /** What a sweep printed, and what its outputs list. */
 export interface Sweep extends PhaseResult {

@@ -89,6 +89,12 @@ function lockedBy(...locks: readonly (readonly [level: string, scope: string])[]
 }
 
 /** A survey whose first account has such a container. */
+/** An identity that may do only this with the VM, and everything elsewhere. */
+function permitted(action: string): Change {
+  const value = [{ actions: [action], notActions: [], dataActions: [], notDataActions: [] }];
+  return { survey: { permissions: new Map([[vmOf().id, { kind: 'found', value }]]) } };
+}
+
 function withContainer(container: Partial<ContainerState>): Partial<Survey> {
   const value = containerOf(container);
   return { containers: new Map([[accountId, { kind: 'found' as const, value }]]) };
@@ -412,7 +418,7 @@ const refusals: readonly Row[] = [
   [
     'an identity without rights',
     'permissions',
-    { survey: { permissions: new Map([[vmOf().id, { kind: 'found' as const, value: [] }]]) } },
+    permitted('*/read'),
     `The identity lacks Microsoft.Compute/virtualMachines/powerOff/action, Microsoft.Compute/virtualMachines/deallocate/action and Microsoft.Compute/virtualMachines/generalize/action on "${vmOf().id}". Grant it the custom role in the log, or that of docs/permissions.md.`,
   ],
   [
@@ -741,7 +747,13 @@ const warnings: readonly Row[] = [
     'permissions that cannot be read',
     'permissions-unknown',
     { survey: { permissions: new Map([['/scope', failed]]) } },
-    'The identity\'s permissions on "/scope" cannot be read, so they were not checked beforehand.',
+    'The identity\'s permissions on "/scope" cannot be read, so they were not checked beforehand: AuthorizationFailed: Not allowed. Grant the identity "Microsoft.Authorization/permissions/read" (docs/permissions.md).',
+  ],
+  [
+    'rights that Azure may ask for',
+    'permissions-optional',
+    permitted('Microsoft.Compute/virtualMachines/*/action'),
+    `The identity lacks Microsoft.Compute/virtualMachines/instanceView/read and Microsoft.Compute/locations/operations/read on "${vmOf().id}". The run begins without, and may need it later: grant the identity the custom role in the log, or that of docs/permissions.md.`,
   ],
 ];
 

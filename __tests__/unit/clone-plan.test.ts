@@ -169,10 +169,12 @@ describe('the rights for a copy', () => {
       scopes.set(scope, (scopes.get(scope) ?? 0) + 1);
     }
     const inGroup = cloneRights.filter(({ at }) => at === 'group' || at === 'own-network');
-    expect([...scopes]).toEqual([
-      ...cloneFactsOf().disks.map(({ diskId }) => [diskId, 1]),
-      [group.replace('images', 'temp'), inGroup.length],
-    ]);
+    expect(scopes).toEqual(
+      new Map([
+        ...cloneFactsOf().disks.map(({ diskId }) => [diskId, 1] as const),
+        [group.replace('images', 'temp'), inGroup.length],
+      ]),
+    );
   });
 
   test('with a subnet that is there are no rights to make one', () => {

@@ -188,7 +188,7 @@ test('the rights to make a copy are told with all others that the run lacks ther
   const world = worldOf({ inputs: inputsOf({ source: 'copy' }) });
   const permissions = new Map([[group, found([reader])]]);
   const findings = check(world.inputs, surveyOf(world, { clone: some, permissions }));
-  expect(findings.map(({ rule }) => rule)).toEqual(['permissions']);
+  expect(findings.map(({ rule }) => rule)).toEqual(['permissions', 'permissions-optional']);
   expect(findings[0]?.message).toMatch(
     /lacks (?=.*snapshots\/endGetAccess\/action).*virtualMachines\/write.* on "\/subscriptions/,
   );

@@ -1,7 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Permission } from '../../src/facts.ts';
 import type { Inputs } from '../../src/inputs.ts';
-import { containerScopes, isGranted, requiredPermissions } from '../../src/permissions.ts';
+import {
+  containerScopes,
+  isGranted,
+  requiredPermissions,
+  type Requirement,
+} from '../../src/permissions.ts';
 import { group, inputsOf, layoutOf, vmOf, worldOf } from '../support/facts.ts';
 
 const vm = 'Microsoft.Compute/virtualMachines';
@@ -73,16 +78,46 @@ describe('a right', () => {
 });
 
 describe('what a run needs', () => {
-  function namesAt(
+  type PowerState = 'running' | 'deallocated';
+
+  function neededAt(
     scope: string,
     inputs: Partial<Inputs>,
-    powerState: 'running' | 'deallocated',
-  ): readonly string[] {
+    powerState: PowerState,
+  ): readonly Requirement[] {
     const world = worldOf({ inputs: inputsOf(inputs), vm: vmOf({ powerState }) });
-    return requiredPermissions(world.inputs, world.vm, layoutOf(world))
-      .filter((requirement) => requirement.scope === scope)
-      .map(({ name }) => name);
+    const needed = requiredPermissions(world.inputs, world.vm, layoutOf(world));
+    return needed.filter((requirement) => requirement.scope === scope);
   }
+
+  /** Without which a run is refused. */
+  function namesAt(...args: Parameters<typeof neededAt>): readonly string[] {
+    return neededAt(...args).flatMap(({ name, isOptional }) => (isOptional ? [] : [name]));
+  }
+
+  test.each([
+    ['running', {}, ['virtualMachines/instanceView/read', 'locations/operations/read']],
+    ['deallocated', {}, ['virtualMachines/instanceView/read']],
+    [
+      'running',
+      { generalize: 'deprovision' },
+      [
+        'virtualMachines/instanceView/read',
+        'locations/operations/read',
+        'virtualMachines/retrieveBootDiagnosticsData/action',
+      ],
+    ],
+  ] as const)(
+    'on a VM that is %s, with %j, is also what Azure may ask for',
+    (powerState, inputs, names) => {
+      const optional = neededAt(vmOf().id, inputs, powerState).filter(
+        ({ isOptional }) => isOptional,
+      );
+      expect(optional.map(({ name }) => name)).toEqual(
+        names.map((name) => `Microsoft.Compute/${name}`),
+      );
+    },
+  );
 
   test.each([
     ['running', {}, ['powerOff', 'deallocate', 'generalize']],

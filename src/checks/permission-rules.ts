@@ -1,6 +1,7 @@
 import { isComplete } from '../plan.ts';
 import { foundBlobs, foundContainers, foundExtras } from '../survey.ts';
 import { listOf } from '../errors.ts';
+import { reasonOf } from './lookups.ts';
 import { isGranted, requiredPermissions, type Requirement } from '../permissions.ts';
 import type { Facts, Rule } from './rule.ts';
 
@@ -11,7 +12,21 @@ export const permissionRules: readonly Rule[] = [
     about: 'The identity may do all that this very plan takes, each right at its scope.',
     level: 'refusal',
     source: 'https://learn.microsoft.com/azure/role-based-access-control/custom-roles',
-    look: lookAtPermissions,
+    look: (facts) => tellMissing(facts, (requirement) => !requirement.isOptional, remedyForRights),
+  },
+  {
+    id: 'permissions-optional',
+    about:
+      'The identity may do what a run takes only where Azure asks for it, or to tell more of a failure.',
+    level: 'warning',
+    source: 'https://learn.microsoft.com/azure/role-based-access-control/custom-roles',
+    look: (facts) =>
+      tellMissing(
+        facts,
+        ({ isOptional }) => isOptional === true,
+        () =>
+          'The run begins without, and may need it later: grant the identity the custom role in the log, or that of docs/permissions.md.',
+      ),
   },
   {
     id: 'permissions-unknown',
@@ -21,10 +36,10 @@ export const permissionRules: readonly Rule[] = [
     look: ({ survey }) =>
       [...survey.permissions]
         .filter(([, permissions]) => permissions.kind !== 'found')
-        .map(
-          ([scope]) =>
-            `The identity's permissions on "${scope}" cannot be read, so they were not checked beforehand.`,
-        ),
+        .map(([scope, permissions]) => {
+          const reason = permissions.kind === 'failed' ? `: ${reasonOf(permissions)}` : '';
+          return `The identity's permissions on "${scope}" cannot be read, so they were not checked beforehand${reason}. Grant the identity "Microsoft.Authorization/permissions/read" (docs/permissions.md).`;
+        }),
   },
 ];
 
@@ -41,11 +56,16 @@ export function missingPermissions({ survey, inputs, vm, layout }: Facts): reado
   });
 }
 
-function lookAtPermissions(facts: Facts): readonly string[] {
-  const byScope = Map.groupBy(missingPermissions(facts), ({ scope }) => scope);
-  return [...byScope].map(
+/** A line for each scope. */
+function tellMissing(
+  facts: Facts,
+  isMeant: (requirement: Requirement) => boolean,
+  remedyFor: (rights: readonly Requirement[]) => string,
+): readonly string[] {
+  const missing = missingPermissions(facts).filter(isMeant);
+  return [...Map.groupBy(missing, ({ scope }) => scope)].map(
     ([scope, rights]) =>
-      `The identity lacks ${listOf(rights.map(nameRight))} on "${scope}". ${remedyForRights(rights)}`,
+      `The identity lacks ${listOf(rights.map(nameRight))} on "${scope}". ${remedyFor(rights)}`,
   );
 }
 

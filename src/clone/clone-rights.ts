@@ -1,4 +1,4 @@
-import type { Requirement } from '../permissions.ts';
+import { requirementOf, type Requirement } from '../permissions.ts';
 import { requireResourceId, resourceGroupId } from '../resource-id.ts';
 import type { ClonePlan } from './clone-plan.ts';
 
@@ -7,6 +7,8 @@ export interface CloneRight {
   readonly name: string;
   /** Where it is checked; `survey` is what looking takes, which shows by itself when it is missing. */
   readonly at: 'group' | 'own-network' | 'source-disk' | 'subnet' | 'survey';
+  /** A run without it begins, with a warning. */
+  readonly isOptional?: true;
   readonly why: string;
 }
 
@@ -17,6 +19,7 @@ const interfaces = 'Microsoft.Network/networkInterfaces';
 const networks = 'Microsoft.Network/virtualNetworks';
 const groups = 'Microsoft.Network/networkSecurityGroups';
 const inGroup = { at: 'group' } as const;
+const optional = { isOptional: true } as const;
 const ownNetwork = { at: 'own-network' } as const;
 const surveyed = { at: 'survey' } as const;
 
@@ -36,9 +39,16 @@ export const cloneRights: readonly CloneRight[] = [
     why: 'How much of the quota is left; on the subscription; without it there is a warning.',
   },
   {
-    ...surveyed,
+    ...inGroup,
+    ...optional,
+    name: 'Microsoft.Compute/locations/operations/read',
+    why: 'Asking how an operation on the copy stands.',
+  },
+  {
+    ...inGroup,
+    ...optional,
     name: 'Microsoft.Network/locations/operations/read',
-    why: 'Asking how an operation on a network stands; on the subscription.',
+    why: 'Asking how an operation on its network stands.',
   },
   {
     ...surveyed,
@@ -71,6 +81,7 @@ export const cloneRights: readonly CloneRight[] = [
   { ...inGroup, name: `${vms}/runCommand/action`, why: 'Deprovisioning its guest.' },
   {
     ...inGroup,
+    ...optional,
     name: `${vms}/retrieveBootDiagnosticsData/action`,
     why: 'Its serial console, when it does not start.',
   },
@@ -111,7 +122,7 @@ export function cloneRequirements(plan: ClonePlan): readonly Requirement[] {
     subnet: network === undefined ? [networkInterface.subnetId] : [],
     survey: [],
   };
-  return cloneRights.flatMap(({ at, name }) =>
-    scopes[at].map((scope) => ({ scope, kind: 'action' as const, name })),
+  return cloneRights.flatMap(({ at, ...right }) =>
+    scopes[at].map((scope) => requirementOf(scope, { kind: 'action', ...right })),
   );
 }
