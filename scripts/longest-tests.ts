@@ -13,4 +13,9 @@ export const longestTests: readonly string[] = [
   'action/copy-source',
   'integration/local-azure-process',
   'action/secrets',
+  'faults/silence-in-a-capture',
+  'faults/refusals-in-a-capture',
+  'faults/chosen-faults-in-a-copy',
+  'faults/signals-in-a-capture',
+  'faults/outages-in-a-capture',
 ];
