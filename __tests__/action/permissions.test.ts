@@ -105,7 +105,7 @@ test.each(rights.filter(isSpared))('without $name a warning names it', async ({ 
   expect(await warningsOfPlan(needsAll)).toContainEqual(expect.stringContaining(name));
 });
 
-test('without all that it can be spared a run succeeds', async () => {
+test('without all rights that can be spared a run succeeds', async () => {
   await resetWith(...rights.filter(isSpared).map(({ name }) => name));
   const run = await runAction(azure, deprovision);
   expect(run.main.exitCode).toBe(0);
