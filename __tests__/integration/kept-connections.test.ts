@@ -1,4 +1,4 @@
-import { createServer, connect, type AddressInfo } from 'node:net';
+import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import { openAzure } from '../../src/azure/session.ts';
@@ -9,6 +9,7 @@ const { signal } = new AbortController();
 let local: LocalAzure;
 /** Connections to the proxy, each with a TLS handshake behind it. */
 let connections = 0;
+const sockets = new Set<Socket>();
 
 /** Before the proxy of the local Azure; it counts. */
 const counter = createServer((client) => {
@@ -16,7 +17,10 @@ const counter = createServer((client) => {
   const { hostname, port } = new URL(local.environment['HTTPS_PROXY'] ?? '');
   const proxy = connect(Number(port), hostname);
   client.pipe(proxy).pipe(client);
-  for (const socket of [client, proxy]) socket.on('error', () => socket.destroy());
+  for (const socket of [client, proxy]) {
+    sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+  }
 });
 
 beforeAll(async () => {
@@ -32,6 +36,8 @@ beforeAll(async () => {
 
 afterAll(() => {
   counter.close();
+  // The connections that are kept would keep the process of the test too.
+  for (const socket of sockets) socket.destroy();
 });
 
 test('calls that follow each other take the same connections through a proxy', async () => {
