@@ -8,7 +8,13 @@ import { readInputs } from '../../src/inputs.ts';
 import { rights } from '../../src/rights.ts';
 import { takeSurvey } from '../../src/survey.ts';
 import { usualInputs } from '../support/action.ts';
-import { bothRoles, captureRole, copyRole, without } from '../support/documented-roles.ts';
+import {
+  bothRoles,
+  captureRole,
+  copyRole,
+  isSpared,
+  without,
+} from '../support/documented-roles.ts';
 import { runOf } from '../support/facts.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import { buildScenario, CLIENT_SECRET, SUBSCRIPTION } from '../support/scenario.ts';
@@ -49,19 +55,6 @@ function naming(name: string, findings: readonly Finding[]): ReadonlySet<Finding
   );
 }
 
-/** Without these a run begins, with a warning from the look that failed. */
-const looksThatWarn = [
-  'Microsoft.Authorization/permissions/read',
-  'Microsoft.Authorization/locks/read',
-  'Microsoft.Compute/skus/read',
-  'Microsoft.Compute/locations/usages/read',
-];
-
-/** What is found without a right. */
-function levelOf({ name, isOptional }: { name: string; isOptional?: true }): Finding['level'] {
-  return isOptional || looksThatWarn.includes(name) ? 'warning' : 'refusal';
-}
-
 describe('a capture', () => {
   /** A run that needs every right, but for restarting the VM. */
   const needsAll = {
@@ -83,7 +76,9 @@ describe('a capture', () => {
   test.each(rights)('without $name has a finding that names it', async (right) => {
     const inputs = right.steps?.includes('restart') ? needsRestart : needsAll;
     const findings = await findingsOf(inputs, { role: without(captureRole, right.name) });
-    expect(naming(right.name, findings)).toEqual(new Set([levelOf(right)]));
+    expect(naming(right.name, findings)).toEqual(
+      new Set([isSpared(right) ? 'warning' : 'refusal']),
+    );
   });
 
   test('has no right in its documented role that is not in the table', () => {
@@ -121,7 +116,9 @@ describe('a copy', () => {
     const isOfSubnet = right.at === 'subnet' || right.name.endsWith('/subnets/read');
     const inputs = isOfSubnet ? inSubnet : copy;
     const findings = await findingsOf(inputs, ...(missing[right.at]?.(right.name) ?? []));
-    expect(naming(right.name, findings)).toEqual(new Set([levelOf(right)]));
+    expect(naming(right.name, findings)).toEqual(
+      new Set([isSpared(right) ? 'warning' : 'refusal']),
+    );
   });
 
   test('has no right in its documented role that is not in the table', () => {

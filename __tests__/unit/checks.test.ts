@@ -88,13 +88,13 @@ function lockedBy(...locks: readonly (readonly [level: string, scope: string])[]
   return { locks: new Map([[vmOf().id, { kind: 'found', value }]]) };
 }
 
-/** A survey whose first account has such a container. */
 /** An identity that may do only this with the VM, and everything elsewhere. */
 function permitted(action: string): Change {
   const value = [{ actions: [action], notActions: [], dataActions: [], notDataActions: [] }];
   return { survey: { permissions: new Map([[vmOf().id, { kind: 'found', value }]]) } };
 }
 
+/** A survey whose first account has such a container. */
 function withContainer(container: Partial<ContainerState>): Partial<Survey> {
   const value = containerOf(container);
   return { containers: new Map([[accountId, { kind: 'found' as const, value }]]) };
