@@ -6,6 +6,6 @@ export default {
   testMatch: ['<rootDir>/__tests__/faults/**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
   // A case waits for a part of its time.
-  maxWorkers: 3,
+  maxWorkers: 4,
   reporters: ['default', '<rootDir>/scripts/fault-figures.js'],
 };

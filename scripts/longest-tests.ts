@@ -13,9 +13,13 @@ export const longestTests: readonly string[] = [
   'action/copy-source',
   'integration/local-azure-process',
   'action/secrets',
+  // Of the silent ones, which wait, one after another, beside those that work.
   'faults/silence-in-a-capture',
   'faults/refusals-in-a-capture',
-  'faults/chosen-faults-in-a-copy',
-  'faults/signals-in-a-capture',
+  'faults/refusals-in-a-copy',
   'faults/outages-in-a-capture',
+  'faults/silence-in-a-copy',
+  'faults/signals-in-a-capture',
+  'faults/outages-in-a-copy',
+  'faults/signals-in-a-copy',
 ];

@@ -185,6 +185,7 @@ async function prepareGuest(
   rig: Rig,
 ): Promise<void> {
   const { azure, timeline, log } = rig;
+  if (target.guestRecord?.state === 'done') await source.deprovisioned();
   if (power.removeExtensions || power.deprovision) await locks.require('change the guest');
   if (power.removeExtensions) {
     await timeline.phase('Remove extensions', async () => {
@@ -201,7 +202,7 @@ async function prepareGuest(
   await timeline.phase('Deprovision the guest', () =>
     deprovision(target, guest, { ...rig, ...azure }),
   );
-  source.deprovisioned();
+  await source.deprovisioned();
 }
 
 async function removeExtension(

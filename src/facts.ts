@@ -32,6 +32,16 @@ export interface VirtualMachine {
   readonly scaleSetId: string | undefined;
   readonly osDisk: AttachedDisk & { readonly isEphemeral: boolean };
   readonly dataDisks: readonly (AttachedDisk & { readonly lun: number })[];
+  /** What an earlier run has done to its guest, where that is known and nothing has started it since. */
+  readonly guestRecord?: GuestRecord;
+}
+
+/** The record that a deprovisioning keeps on the serial console of a Linux guest. */
+export interface GuestRecord {
+  /** 32 hexadecimal digits. */
+  readonly marker: string;
+  /** `done` when the guest was deprovisioned and is off, `working` while it is at it. */
+  readonly state: 'done' | 'working';
 }
 
 export interface PurchasePlan {

@@ -31,7 +31,9 @@ export type Lease =
   /** What a copy of a VM is made of, beside its snapshots. */
   | { readonly kind: 'resource'; readonly id: string; readonly key: string }
   /** A VM that ran before, and is to run again. */
-  | { readonly kind: 'stopped-vm'; readonly id: string };
+  | { readonly kind: 'stopped-vm'; readonly id: string }
+  /** A VM whose guest is deprovisioned: it is marked generalized whatever comes, so that the next run goes on with it. */
+  | { readonly kind: 'deprovisioned-vm'; readonly id: string };
 
 /** The lease ID of the locks of a run, from its key: who closes a lock needs no more than that. */
 export function lockLeaseId(key: string): string {
@@ -151,7 +153,9 @@ export async function closeLease(
   const either = signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
   try {
     await release(lease, either, onSent);
-    log.debug(`Closed ${nameOf(lease)}.`);
+    if (lease.kind === 'deprovisioned-vm') {
+      log.info(`VM "${lease.id}" is marked generalized: the next run goes on from there.`);
+    } else log.debug(`Closed ${nameOf(lease)}.`);
     return undefined;
   } catch (error) {
     return { lease, reason: reasonOf(error), command: commandFor(lease) };
@@ -165,7 +169,7 @@ export function staysOpen(lease: Lease): boolean {
 
 /**
  * Closes leases, as many at once as Azure allows: a snapshot comes after the grants on it, since an active SAS keeps it
- * from being deleted, a claim after the VM runs again, and locks come last. In a hurry a snapshot waits only until the
+ * from being deleted, a claim after the VM is as it is to be, and locks come last. In a hurry a snapshot waits only until the
  * revoking is accepted; a deletion that is refused then is repeated by its release.
  */
 export async function closeInOrder(
@@ -196,8 +200,8 @@ export async function closeInOrder(
   const claims = leases
     .filter(({ kind }) => kind === 'claim')
     .map(async (lease) => {
-      const starts = closing.filter((one) => one.lease.kind === 'stopped-vm');
-      await Promise.all(starts.map(({ free }) => free));
+      const ofVm = closing.filter((one) => one.lease.kind.endsWith('-vm'));
+      await Promise.all(ofVm.map(({ free }) => free));
       await close(lease);
     });
   const resources = closeResources(leases, close);
@@ -237,6 +241,8 @@ function nameOf(lease: Lease): string {
       return `temporary resource "${lease.id}"`;
     case 'stopped-vm':
       return `the stop of VM "${lease.id}", which ran before`;
+    case 'deprovisioned-vm':
+      return `VM "${lease.id}", whose guest is deprovisioned and which is not to start again`;
   }
 }
 
@@ -254,5 +260,7 @@ function commandFor(lease: Lease): string {
       return `az resource delete --ids "${lease.id}"`;
     case 'stopped-vm':
       return `az vm start --ids "${lease.id}"`;
+    case 'deprovisioned-vm':
+      return `az vm deallocate --ids "${lease.id}" && az vm generalize --ids "${lease.id}"`;
   }
 }

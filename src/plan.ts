@@ -130,7 +130,7 @@ export function planPower(inputs: Inputs, vm: VirtualMachine): PowerPlan {
   }
   return {
     removeExtensions: inputs.removeExtensions && vm.extensions.length > 0,
-    deprovision: inputs.generalize === 'deprovision',
+    deprovision: inputs.generalize === 'deprovision' && vm.guestRecord?.state !== 'done',
     powerOff: !isOff,
     deallocate: vm.powerState !== 'deallocated',
     generalize: inputs.generalize !== 'none',

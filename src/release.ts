@@ -10,6 +10,8 @@ import type { Clock } from './ports.ts';
 
 const LOCK_TRIES = 4;
 const LOCK_PAUSE_MS = 1_000;
+/** A VM that is being deallocated cannot be marked, and takes minutes at times. */
+const MARK_PAUSES_MS = [2_000, 4_000, 8_000, 15_000, 30_000, 30_000, 30_000, 30_000];
 
 /** Closes leases in Azure. */
 export function createRelease(
@@ -44,6 +46,13 @@ export function createRelease(
         return;
       case 'stopped-vm':
         await startAgain(lease.id, signal);
+        return;
+      case 'deprovisioned-vm':
+        await untilFree(
+          () => markGeneralized(lease.id, signal),
+          () => Promise.resolve(),
+          { clock, signal, pausesMs: MARK_PAUSES_MS },
+        );
         return;
     }
   };
@@ -121,6 +130,22 @@ export function createRelease(
   async function startAgain(id: string, signal: AbortSignal): Promise<void> {
     const vm = await compute.getVm(id, signal);
     if (vm !== undefined && vm.powerState !== 'running') await compute.start(id, signal);
+  }
+
+  /**
+   * A VM that its guest powered off has to be stopped once more before. Linux was off when its guest was done, so one
+   * that runs was started since; Windows runs until it is stopped.
+   * https://learn.microsoft.com/azure/virtual-machines/generalize
+   */
+  async function markGeneralized(id: string, signal: AbortSignal): Promise<void> {
+    const vm = await compute.getVm(id, signal);
+    if (vm === undefined || vm.isGeneralized) return;
+    const isOn = vm.powerState === 'running' || vm.powerState === 'starting';
+    if (isOn && vm.osType === 'Linux') {
+      throw new ActionError('azure', 'it was started since its guest was deprovisioned.');
+    }
+    if (isOn || vm.powerState === 'stopped') await compute.powerOff(id, signal);
+    await compute.generalize(id, signal);
   }
 }
 

@@ -17,9 +17,6 @@ export interface SourceRig {
   readonly signal: AbortSignal;
 }
 
-/** How long a run that failed may take to mark a VM whose guest is deprovisioned. */
-const MARK_ANYWAY_MS = 3 * 60_000;
-
 /** The VM's way down: stopped before the snapshots, then deallocated and generalized, or started again. */
 export class SourceVm implements AsyncDisposable {
   readonly #plan: Plan;
@@ -27,8 +24,8 @@ export class SourceVm implements AsyncDisposable {
   readonly #locks: RunLocks;
   #stopped: Lease | undefined;
   #deallocation: Promise<void> | undefined;
+  #deprovisioned: Lease | undefined;
   #isBilled = false;
-  #isDeprovisioned = false;
 
   constructor(plan: Plan, rig: SourceRig, locks: RunLocks) {
     this.#plan = plan;
@@ -43,8 +40,9 @@ export class SourceVm implements AsyncDisposable {
     const now = await azure.compute.getVm(vm.id, signal).catch((error: unknown) => {
       throw explain(`Could not look at VM "${vm.name}" again`, error);
     });
-    // A copy is made of a VM in whatever power state it is.
-    const isSamePower = clone !== undefined || now?.powerState === vm.powerState;
+    // A guest that is at its deprovisioning powers itself off. A copy is made of a VM in whatever power state it is.
+    const isEnding = vm.guestRecord?.state === 'working' && now?.powerState === 'stopped';
+    const isSamePower = clone !== undefined || isEnding || now?.powerState === vm.powerState;
     if (now !== undefined && isSamePower && now.isGeneralized === vm.isGeneralized) return;
     throw new ActionError(
       'refused',
@@ -104,23 +102,25 @@ export class SourceVm implements AsyncDisposable {
           await azure.compute.generalize(vm.id, signal);
         }),
       );
-      this.#isDeprovisioned = false;
+      if (this.#deprovisioned !== undefined) leases.keep(this.#deprovisioned);
     }
   }
 
-  /** From here on it is of no use but as an image. */
-  deprovisioned(): void {
-    this.#isDeprovisioned = this.#plan.clone === undefined;
+  /**
+   * From here on it is of no use but as an image: a run that ends before it is marked generalized marks it all the same
+   * when it closes, so that the next one knows it and goes on.
+   */
+  async deprovisioned(): Promise<void> {
+    const { target, clone } = this.#plan;
+    if (clone !== undefined) return;
+    this.#deprovisioned = { kind: 'deprovisioned-vm', id: target.id };
+    await this.#rig.leases.hold(this.#deprovisioned, () => Promise.resolve());
   }
 
-  /**
-   * A run that ends between the two says that the VM was stopped but still costs. One whose guest is deprovisioned is
-   * marked generalized all the same, so that the next attempt knows it and goes on.
-   */
+  /** A run that ends between the two says that the VM was stopped but still costs. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { id, name } = this.#plan.target;
-    if (this.#isDeprovisioned && !this.#rig.signal.aborted) await this.#markAnyway();
-    else if (this.#isDeprovisioned) this.#rig.log.warn(deprovisionedNote(name));
+    if (!this.#rig.signal.aborted) await this.#leaveToOthers();
     if (this.#isBilled) {
       this.#rig.log.warn(
         `VM "${name}" was stopped and is billed until it is deallocated: az vm deallocate --ids "${id}"`,
@@ -128,19 +128,18 @@ export class SourceVm implements AsyncDisposable {
     }
   }
 
-  async #markAnyway(): Promise<void> {
-    const { id, name } = this.#plan.target;
-    const { azure, log } = this.#rig;
-    const signal = AbortSignal.timeout(MARK_ANYWAY_MS);
+  /** Once another run may work on it, it is not marked any more. */
+  async #leaveToOthers(): Promise<void> {
+    const { leases, log } = this.#rig;
+    const lease = this.#deprovisioned;
+    if (lease === undefined || !leases.holds(lease)) return;
     try {
       await this.#locks.require('mark the VM generalized');
-      // One that is being deallocated was stopped before, and takes no powerOff any more.
-      if (this.#deallocation === undefined) await azure.compute.powerOff(id, signal);
-      else await this.#deallocation.catch(() => undefined);
-      await azure.compute.generalize(id, signal);
-      log.info(`VM "${name}" is marked generalized: the next run goes on from there.`);
     } catch (error) {
-      log.warn(`${deprovisionedNote(name)} It could not be marked now: ${reasonOf(error)}`);
+      leases.keep(lease);
+      log.warn(
+        `The guest of VM "${this.#plan.target.name}" is deprovisioned, but the VM is not marked generalized: run again with "generalize: mark", and do not start it. ${reasonOf(error)}`,
+      );
     }
   }
 
@@ -153,8 +152,4 @@ export class SourceVm implements AsyncDisposable {
       throw explain(`Could not ${verb} VM "${name}"`, error);
     }
   }
-}
-
-function deprovisionedNote(name: string): string {
-  return `The guest of VM "${name}" is deprovisioned, but the VM is not marked generalized: run again with "generalize: mark", and do not start it.`;
 }

@@ -17,11 +17,12 @@ import type {
   StorageAccount,
   VirtualMachine,
 } from './facts.ts';
+import { findLinuxRecord } from './guest/linux-record.ts';
 import type { Inputs } from './inputs.ts';
 import { chooseDataDisks, layOut, type DiskKey, type Layout } from './layout.ts';
 import { createLook, gather, gatherById, type Look } from './look.ts';
 import { requiredPermissions } from './permissions.ts';
-import type { Extras } from './plan.ts';
+import { planPower, type Extras } from './plan.ts';
 import {
   formatResourceId,
   isAtOrUnder,
@@ -163,8 +164,9 @@ async function surveySource(
   look: Look,
   signal: AbortSignal,
 ): Promise<Pick<Survey, 'vm' | 'disks'>> {
-  const vm = await look(azure.compute.getVm(vmId, signal));
-  if (vm.kind !== 'found') return { vm, disks: new Map() };
+  const found = await look(azure.compute.getVm(vmId, signal));
+  if (found.kind !== 'found') return { vm: found, disks: new Map() };
+  const vm = { ...found, value: await withGuestRecord(found.value, inputs, azure, look, signal) };
   const { luns } = chooseDataDisks(inputs.dataDisks, vm.value);
   const ids = new Map<DiskKey, string>();
   if (vm.value.osDisk.diskId !== undefined) ids.set('os', vm.value.osDisk.diskId);
@@ -172,6 +174,23 @@ async function surveySource(
     if (diskId !== undefined && luns.includes(lun)) ids.set(lun, diskId);
   }
   return { vm, disks: await gather(ids, (id) => look(azure.compute.getDisk(id, signal))) };
+}
+
+/** A guest that is to be deprovisioned but cannot be worked in may be so already, by a run that was cut off. */
+async function withGuestRecord(
+  vm: VirtualMachine,
+  inputs: Inputs,
+  azure: Azure,
+  look: Look,
+  signal: AbortSignal,
+): Promise<VirtualMachine> {
+  const isAsked = vm.osType === 'Linux' && planPower(inputs, vm).deprovision;
+  const isReady = vm.powerState === 'running' && vm.agent === 'ready';
+  if (!isAsked || isReady || inputs.source === 'copy') return vm;
+  const console = await look(azure.guests.serialLog(vm.id, signal));
+  if (console.kind !== 'found') return vm;
+  const guestRecord = findLinuxRecord(console.value, vm);
+  return guestRecord === undefined ? vm : { ...vm, guestRecord };
 }
 
 /** Names are looked up in one list of the VM's subscription; IDs are read one by one. */

@@ -3,6 +3,7 @@ import { useLocalAzure } from '../../local-azure/child.ts';
 import type { ScenarioAct } from '../../local-azure/scenario-guest.ts';
 import type { ScenarioVirtualMachine } from '../../local-azure/scenario.ts';
 import { deprovision } from '../../src/guest/deprovision.ts';
+import { vmOf } from '../support/facts.ts';
 import { linuxStarts, sysprepIs, sysprepStarts, windowsIs } from '../support/guest-acts.ts';
 import { literalClock, literalLog } from '../support/literal-ports.ts';
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
@@ -42,7 +43,7 @@ async function run(osType: 'Linux' | 'Windows', acts: readonly ScenarioAct[]) {
   const clock = literalClock();
   const log = literalLog();
   let markers = 0;
-  const failure = await deprovision({ id, name: 'builder', osType, adminUser: undefined }, order, {
+  const failure = await deprovision(vmOf({ id, osType }), order, {
     compute: azure.compute,
     guests: {
       ...azure.guests,

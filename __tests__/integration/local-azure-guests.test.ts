@@ -41,6 +41,10 @@ async function looks(count: number): Promise<readonly string[]> {
   return seen;
 }
 
+/** What a start shows on the console. */
+const booted = (boot: number): string =>
+  `[    0.000000] Linux version 6.12.0, local-azure: boot ${boot}\n`;
+
 function serial(): unknown {
   return arm.resources.virtualMachine(vmPath)?.unseen['serial'];
 }
@@ -146,7 +150,7 @@ describe('the effects of a script', () => {
       'running Not Ready',
       'stopped Not Ready',
     ]);
-    expect(serial()).toBe('@aa cleaned\nreboot: Power down\n');
+    expect(serial()).toBe(`${booted(0)}@aa cleaned\nreboot: Power down\n`);
     await expect(virtualMachines.generalize('images', 'builder')).rejects.toMatchObject({
       code: 'OperationNotAllowed',
     });
@@ -173,7 +177,7 @@ describe('the effects of a script', () => {
     await act({ hangs: true, effects: [{ afterSeconds: 20, do: 'reboot' }] });
     await expect(run('x')).rejects.toThrow(/VMAgentStatusCommunicationError/);
     expect(await looks(2)).toEqual(['running Not Ready', 'running Ready']);
-    expect(serial()).toBe('reboot: Restarting system\nlocal-azure: boot 1\n');
+    expect(serial()).toBe(`${booted(0)}reboot: Restarting system\n${booted(1)}`);
   });
 
   test('a command that hangs ends with the VM', async () => {
@@ -209,7 +213,7 @@ describe('the effects of a script', () => {
     const virtualMachines = await start(guest, { powerState: 'deallocated', dataDisks });
     await virtualMachines.start('images', 'builder', quickly);
     expect(await looks(9)).toEqual(Array(9).fill('running Not Ready'));
-    expect(serial()).toBe(`local-azure: boot 1\n${console}`);
+    expect(serial()).toBe(`${booted(1)}${console}`);
   });
 
   test('follow the clock where the scenario says so', async () => {

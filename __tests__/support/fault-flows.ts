@@ -44,21 +44,27 @@ function withForeignThings(vm: Parameters<typeof buildScenario>[0]): Scenario {
 
 const osDisk = { name: 'builder-os', sizeGiB: 1, content: { seed: 1, dataMiB: 1 } };
 
-/** The VM itself is marked generalized and captured: two replicas of its OS disk, one of its data disk. */
+const succeeding = { acts: [linuxStarts(linuxSucceeds)] };
+// Where nobody knows whether the guest has begun, it is watched for its whole time.
+const usual = {
+  'storage-accounts': 'imageswe1',
+  generalize: '',
+  'deprovision-timeout': '1',
+  'sas-duration': '3600',
+};
+
+/** The VM itself is deprovisioned, marked generalized and captured: two replicas of its OS disk, one of its data disk. */
 export const capturing: Flow = {
   what: 'a capture',
   scenario: withForeignThings({
     vm: {
       osDisk,
       dataDisks: [{ lun: 0, name: 'builder-data0', sizeGiB: 1, content: { seed: 2, dataMiB: 1 } }],
+      bootDiagnostics: 'managed',
+      guest: succeeding,
     },
   }),
-  inputs: {
-    'storage-accounts': 'imageswe1',
-    replicas: '2',
-    generalize: 'mark',
-    'sas-duration': '3600',
-  },
+  inputs: { ...usual, source: 'vm', replicas: '2' },
   vhds: 3,
   changes: /\/(virtualMachines\/builder|disks\/builder-(os|data0))$/i,
 };
@@ -66,17 +72,8 @@ export const capturing: Flow = {
 /** A copy of the VM is made, deprovisioned and captured, and the VM is left as it is. */
 export const copying: Flow = {
   what: 'a capture of a copy',
-  scenario: withForeignThings({
-    vm: { osDisk, dataDisks: [], guest: { acts: [linuxStarts(linuxSucceeds)] } },
-  }),
-  inputs: {
-    'storage-accounts': 'imageswe1',
-    generalize: '',
-    source: 'copy',
-    // Where nobody knows whether the guest has begun, it is watched for its whole time.
-    'deprovision-timeout': '1',
-    'sas-duration': '3600',
-  },
+  scenario: withForeignThings({ vm: { osDisk, dataDisks: [], guest: succeeding } }),
+  inputs: { ...usual, source: 'copy' },
   vhds: 1,
   changes: /(?!)/,
 };

@@ -134,14 +134,6 @@ export const signals: readonly FaultKind[] = [
   lostMachine,
 ];
 
-/** One of each sort: for the calls that a flow has beside those of the usual one, to which every kind is done. */
-export const chosenFaults: readonly FaultKind[] = [
-  ...passingFaults.filter(({ what }) => /^(429|a connection .* after|no answer)/.test(what)),
-  ...refusals.filter(({ what }) => /^(403|404|409), for ever/.test(what)),
-  ...outages.filter(({ what }) => what.startsWith('500')),
-  ...silence,
-];
-
 /** Every kind of the matrix. */
 export const faultKinds: readonly FaultKind[] = [
   ...passingFaults,

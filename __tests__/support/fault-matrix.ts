@@ -1,6 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { ComputeManagementClient } from '@azure/arm-compute';
+import { ClientSecretCredential } from '@azure/identity';
 import { expect } from '@jest/globals';
 import { useLocalAzure } from '../../local-azure/child.ts';
 import type { FaultAction } from '../../local-azure/scenario.ts';
@@ -11,6 +13,7 @@ import { distinctCalls, type DistinctCall } from './distinct-calls.ts';
 import { capturing, type Flow } from './fault-flows.ts';
 import { startLocalAzure, type LocalAzure } from './local-azure.ts';
 import { remedyIn } from './remedy.ts';
+import { CLIENT, CLIENT_SECRET, SUBSCRIPTION, TENANT } from './scenario.ts';
 import { runSweep, type Sweep } from './run-sweep.ts';
 import { vhdClient } from './vhd-check.ts';
 
@@ -109,8 +112,17 @@ export class FaultMatrix {
     const now = await thingsIn(this.azure);
     if (isDeepStrictEqual(now, this.#before)) return;
     for (const url of now.blobs.keys()) if (url.endsWith('.lock')) await endLease(url);
+    await this.#letGuestEnd();
     const run = await runAction(this.azure, this.#flow.inputs, { run: { runId: '2222222222' } });
     expectSuccess(run, this.#flow);
+  }
+
+  /** What goes on in a guest passes with each look at its VM; a night is long enough for it to end. */
+  async #letGuestEnd(): Promise<void> {
+    const credential = new ClientSecretCredential(TENANT, CLIENT, CLIENT_SECRET);
+    const { virtualMachines } = new ComputeManagementClient(credential, SUBSCRIPTION);
+    for (let looks = 0; looks < 20; looks += 1)
+      await virtualMachines.instanceView('images', 'builder');
   }
 
   async #arm({ strikes }: DistinctCall, { action, times }: Fault): Promise<void> {

@@ -118,6 +118,9 @@ function forBatch(account: Partial<BatchAccount> = {}, change: Change = {}): Cha
   };
 }
 
+const done = { marker: '0'.repeat(32), state: 'done' } as const;
+const working = { ...done, state: 'working' } as const;
+
 /** What is wrong, the rule that it breaks, the change that makes it so, and what is said of it. */
 type Row = readonly [name: string, rule: string, change: Change, message: string];
 
@@ -130,6 +133,21 @@ test('every rule is broken by a row here, but for those on copies and deletions,
 
 test('a plain right survey has no findings', () => {
   expect(findingsOf({})).toEqual([]);
+});
+
+test.each<readonly [string, Change]>([
+  ['is off and done', { vm: { powerState: 'stopped', guestRecord: done } }],
+  ['is off for good and done', { vm: { powerState: 'deallocated', guestRecord: done } }],
+  ['is still at it', { vm: { agent: 'notReady', guestRecord: working } }],
+])('a guest that an earlier run deprovisions and that %s is not refused', (_name, broken) => {
+  const findings = findingsOf({ inputs: { generalize: 'deprovision' }, ...broken });
+  expect(findings.map(({ rule, level }) => [rule, level])).toEqual([['guest-record', 'note']]);
+});
+
+test('a guest that is still at it is refused where extensions are to be removed, which takes its agent', () => {
+  const inputs = { generalize: 'deprovision', removeExtensions: true } as const;
+  const vm = { agent: 'notReady', extensions: ['CustomScript'], guestRecord: working } as const;
+  expect(findingsOf({ inputs, vm }).map(({ rule }) => rule)).toContain('guest-agent');
 });
 
 /** What breaks a rule that refuses. */
@@ -765,6 +783,24 @@ describe('a rule warns of', () => {
 
 /** What breaks a rule that notes. */
 const notes: readonly Row[] = [
+  [
+    'a guest that was deprovisioned before',
+    'guest-record',
+    {
+      inputs: { generalize: 'deprovision' },
+      vm: { powerState: 'stopped', guestRecord: done },
+    },
+    'The guest of VM "builder" was deprovisioned by an earlier run and has not started since, as its serial console tells: this one goes on from there.',
+  ],
+  [
+    'a guest that is being deprovisioned',
+    'guest-record',
+    {
+      inputs: { generalize: 'deprovision' },
+      vm: { agent: 'notReady', guestRecord: working },
+    },
+    'The guest of VM "builder" is being deprovisioned by an earlier run, as its serial console tells: this one waits for its end.',
+  ],
   [
     'encryption at host',
     'encryption-at-host',

@@ -1,14 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import type { GuestScript } from '../../src/azure/guest-commands.ts';
-import type { VirtualMachine } from '../../src/facts.ts';
+import type { GuestRecord, VirtualMachine } from '../../src/facts.ts';
 import { deprovision } from '../../src/guest/deprovision.ts';
 import type { GuestRig } from '../../src/guest/guest-command.ts';
+import { linuxMarker } from '../../src/guest/linux-record.ts';
 import { vmOf } from '../support/facts.ts';
 import { literalClock, literalLog } from '../support/literal-ports.ts';
 import { guestOutput, healthyGuest } from '../support/windows-guest.ts';
 
 const order = { deprovisionUser: true, timeoutSeconds: 300, allowsDomainMember: true };
-const marker = '0123456789abcdef0123456789abcdef';
+const marker = linuxMarker('0123456789abcdef', vmOf());
 const bootTime = '2026-11-21T08:00:00Z';
 
 /** A guest as the action meets it: what its scripts print, its VM and its serial console as time passes, in seconds. */
@@ -23,10 +24,22 @@ interface Acting {
   readonly serial?: (seconds: number) => string | undefined;
   readonly signal?: AbortSignal;
   readonly changes?: Partial<typeof order>;
+  /** What the console told of an earlier run before this one. */
+  readonly record?: GuestRecord;
 }
 
 async function run(acting: Acting) {
-  const { osType = 'Linux', prints, refusal, vm, trouble, serial, signal, changes } = acting;
+  const {
+    osType = 'Linux',
+    prints,
+    refusal,
+    vm,
+    trouble,
+    serial,
+    signal,
+    changes,
+    record,
+  } = acting;
   const clock = literalClock();
   const log = literalLog();
   const scripts: string[] = [];
@@ -56,7 +69,8 @@ async function run(acting: Acting) {
       removeExtension: () => Promise.resolve(),
     },
   };
-  const failure = await deprovision(vmOf({ osType }), { ...order, ...changes }, rig).then(
+  const before = vmOf({ osType, ...(record && { guestRecord: record }) });
+  const failure = await deprovision(before, { ...order, ...changes }, rig).then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
   );
@@ -257,6 +271,17 @@ describe('a Linux guest', () => {
     expect(lines.join('\n')).not.toContain('forged');
   });
 
+  test('whose deprovisioning an earlier run has started is only waited for', async () => {
+    const { failure, scripts } = await run({
+      record: { marker, state: 'working' },
+      prints: () => '',
+      vm: (now) => (now < 60 ? { agent: 'notReady' } : { powerState: 'stopped' }),
+      serial: (now) => (now < 60 ? `@${marker} step settle ok` : `@${marker} end ok`),
+    });
+    expect(failure).toBeUndefined();
+    expect(scripts).toEqual([]);
+  });
+
   test('that is cancelled goes on, and the log says what to do', async () => {
     const cancelled = new AbortController();
     const { lines } = await run({
@@ -268,7 +293,7 @@ describe('a Linux guest', () => {
       },
     });
     expect(lines.at(-1)).toBe(
-      'warn: The guest of VM "builder" is being deprovisioned and goes on without this run: within 5 minutes it is off, or runs with its agent where it failed. When it is off, capture it with "generalize: mark"; do not use it any more otherwise.',
+      'warn: The guest of VM "builder" is being deprovisioned and goes on without this run: within 5 minutes it is off, or runs with its agent where it failed. Run again: what the serial console tells is taken up. Where there is none, capture the VM with "generalize: mark" when it is off; do not use it otherwise.',
     );
   });
 });

@@ -9,6 +9,8 @@ import { literalClock } from '../support/literal-ports.ts';
 const url = 'https://a.blob.core.windows.net/vhds/x.vhd';
 const ours = { 'vm-to-vhd-key': 'k' };
 const ourMetadata = { vmtovhd_key: 'k' };
+const off = (powerState: VirtualMachine['powerState']): Partial<VirtualMachine> => ({ powerState });
+const windows = { osType: 'Windows' } as const;
 const pending: CopyState = {
   id: 'copy',
   status: 'pending',
@@ -25,16 +27,19 @@ interface Things {
   readonly tags?: Readonly<Record<string, string>>;
   /** What deleting the snapshot or resource meets in turn, before it succeeds. */
   readonly refusals?: readonly Error[];
+  /** What marking the VM generalized meets. */
+  readonly markRefusals?: readonly Error[];
 }
 
 /** Closes a lease among these things, and tells what was changed. */
 async function close(
   lease: Lease,
-  { snapshot, vm, blobs = [], tags, refusals = [] }: Things,
+  { snapshot, vm, blobs = [], tags, refusals = [], markRefusals = [] }: Things,
   changes: string[] = [],
   clock = literalClock(),
 ): Promise<readonly string[]> {
   const refused = refusals.values();
+  const unmarked = markRefusals.values();
   const change =
     (verb: string) =>
     (...parts: readonly unknown[]): Promise<never> => {
@@ -59,7 +64,10 @@ async function close(
       powerOff: change('powerOff'),
       deallocate: change('deallocate'),
       start: change('start'),
-      generalize: change('generalize'),
+      generalize: async (...parts) => {
+        await change('generalize')(...parts);
+        await next(unmarked);
+      },
       createSnapshot: change('createSnapshot'),
       tagSnapshot: change('tagSnapshot'),
       grantRead: change('grantRead'),
@@ -271,6 +279,35 @@ describe('a VM that ran before', () => {
     ['that is gone is nothing to do', {}, []],
   ])('%s', async (_name, things, expected) => {
     expect(await close(lease, things)).toEqual(expected);
+  });
+});
+
+describe('a VM whose guest is deprovisioned', () => {
+  const lease: Lease = { kind: 'deprovisioned-vm', id: '/vm' };
+  const marking = ['powerOff /vm', 'generalize /vm'];
+  test.each<readonly [string, Partial<VirtualMachine> | undefined, readonly string[]]>([
+    ['that its guest powered off is stopped and marked generalized', off('stopped'), marking],
+    ['that is deallocated is marked generalized', off('deallocated'), ['generalize /vm']],
+    ['that is being deallocated is only marked', off('deallocating'), ['generalize /vm']],
+    ['of Windows is stopped before, since Sysprep left it on', windows, marking],
+    ['that is marked already is left alone', { isGeneralized: true }, []],
+    ['that is gone is nothing to do', undefined, []],
+  ])('%s', async (_name, vm, expected) => {
+    expect(await close(lease, vm === undefined ? {} : { vm: vmOf(vm) })).toEqual(expected);
+  });
+
+  test('that somebody has started since is told, not stopped', async () => {
+    const changes: string[] = [];
+    await expect(close(lease, { vm: vmOf() }, changes)).rejects.toThrow('it was started since');
+    expect(changes).toEqual([]);
+  });
+
+  test('that is busy is tried again until it is free', async () => {
+    const clock = literalClock();
+    const busy = Object.assign(new Error('busy'), { statusCode: 409, code: 'OperationNotAllowed' });
+    const things = { vm: vmOf(off('deallocating')), markRefusals: Array<Error>(7).fill(busy) };
+    expect(await close(lease, things, [], clock)).toHaveLength(8);
+    expect(clock.now()).toBeGreaterThan(102_000);
   });
 });
 

@@ -44,6 +44,7 @@ export class VirtualMachine implements Resource, VirtualMachineState {
     this.extensions = parts.extensions;
     this.tags = parts.tags;
     this.guest = this.#createGuest();
+    if (beginning.powerState === 'running') this.guest.greet();
     this.changedAt = parts.timeCreated;
   }
 

@@ -86,11 +86,18 @@ export class Guest {
     return command;
   }
 
+  /** The system has started, as its kernel tells on the console. */
+  greet(): void {
+    const { osType } = this.#host;
+    const head = osType === 'Linux' ? '[    0.000000] Linux version 6.12.0, ' : '';
+    this.write(`${head}local-azure: boot ${this.boots}`);
+  }
+
   /** The system starts; its agent is ready after a while. */
   boot(): void {
     this.boots += 1;
     this.#host.boot();
-    this.write(`local-azure: boot ${this.boots}`);
+    this.greet();
     if (this.#installed === 'absent') return;
     this.agent = 'notReady';
     if (!this.#getsUp()) return;

@@ -37,6 +37,22 @@ export const guestRules: readonly Rule[] = [
         : [],
   },
   {
+    id: 'guest-record',
+    about: 'What an earlier run has done to the guest, as the serial console tells.',
+    level: 'note',
+    source: `${compute}/boot-diagnostics`,
+    look: ({ vm }) => {
+      if (vm?.guestRecord === undefined) return [];
+      return vm.guestRecord.state === 'done'
+        ? [
+            `The guest of VM "${vm.name}" was deprovisioned by an earlier run and has not started since, as its serial console tells: this one goes on from there.`,
+          ]
+        : [
+            `The guest of VM "${vm.name}" is being deprovisioned by an earlier run, as its serial console tells: this one waits for its end.`,
+          ];
+    },
+  },
+  {
     id: 'guest-agent',
     about: 'The VM agent is ready, where the guest is to be worked in.',
     level: 'refusal',
@@ -44,6 +60,7 @@ export const guestRules: readonly Rule[] = [
     look: (facts) => {
       const { vm } = facts;
       if (!worksInside(facts) || vm?.powerState !== 'running' || vm.agent === 'ready') return [];
+      if (vm.guestRecord !== undefined && !planPower(facts.inputs, vm).removeExtensions) return [];
       const agent = vm.agent === 'notReady' ? 'is not ready' : 'does not report';
       return [
         `The VM agent of VM "${vm.name}" ${agent}, and ${workOf(facts)} goes through it. Repair or start it and run again, or deprovision the guest by other means and set "generalize: mark".`,

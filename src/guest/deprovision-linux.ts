@@ -10,6 +10,7 @@ import {
   type LinuxReport,
   type LinuxStep,
 } from './linux.ts';
+import { linuxMarker } from './linux-record.ts';
 import { VmWatch } from './vm-watch.ts';
 
 /** How long the agent has to tell Azure that the start script ended. */
@@ -25,14 +26,30 @@ const ASK_MS = 60_000;
 /** For the end of the guest's own watchdog, its report and the return of its agent. */
 const GRACE_MS = 3 * 60_000;
 
-/** Starts the deprovisioning, which outlives the agent, and waits until the guest is off. */
+/**
+ * Starts the deprovisioning, which outlives the agent, and waits until the guest is off. One that an earlier run has
+ * started is waited for.
+ */
 export async function deprovisionLinux(
   vm: GuestVm,
   order: StartedOrder,
   rig: GuestRig,
 ): Promise<void> {
+  let { marker } = vm.guestRecord ?? {};
+  if (marker === undefined) {
+    marker = linuxMarker(rig.newMarker(), vm);
+    await start(vm, marker, order, rig);
+  } else order.started();
+  await new LinuxWatch(vm, marker, order.timeoutSeconds, rig).untilOff();
+}
+
+async function start(
+  vm: GuestVm,
+  marker: string,
+  order: StartedOrder,
+  rig: GuestRig,
+): Promise<void> {
   const { clock, log } = rig;
-  const marker = rig.newMarker();
   const notAfter = clock.now() + START_WITHIN_MS;
   const script = linuxStartScript({
     ...order,
@@ -50,7 +67,6 @@ export async function deprovisionLinux(
   if (report.end === undefined) {
     log.warn(`VM "${vm.name}" did not tell whether its deprovisioning has started: watching it.`);
   }
-  await new LinuxWatch(vm, marker, order.timeoutSeconds, rig).untilOff();
 }
 
 /** What was found in the guest, for the log; what the user should know of the image as warnings. */

@@ -26,6 +26,6 @@ export async function deprovision(vm: GuestVm, order: GuestOrder, rig: GuestRig)
 function cancelledNote({ name, osType }: GuestVm, { timeoutSeconds }: GuestOrder): string {
   const minutes = Math.ceil(timeoutSeconds / 60);
   return osType === 'Linux'
-    ? `The guest of VM "${name}" is being deprovisioned and goes on without this run: within ${minutes} minutes it is off, or runs with its agent where it failed. When it is off, capture it with "generalize: mark"; do not use it any more otherwise.`
+    ? `The guest of VM "${name}" is being deprovisioned and goes on without this run: within ${minutes} minutes it is off, or runs with its agent where it failed. Run again: what the serial console tells is taken up. Where there is none, capture the VM with "generalize: mark" when it is off; do not use it otherwise.`
     : `Sysprep works in the guest of VM "${name}" and goes on without this run. When it has ended, run again, which takes up where it is; do not use the VM otherwise.`;
 }

@@ -16,7 +16,10 @@ export interface GuestRig {
 }
 
 /** A VM whose guest is worked in. */
-export type GuestVm = Pick<VirtualMachine, 'id' | 'name' | 'osType' | 'adminUser'>;
+export type GuestVm = Pick<
+  VirtualMachine,
+  'id' | 'vmId' | 'name' | 'osType' | 'adminUser' | 'osDisk' | 'guestRecord'
+>;
 
 /** Run Command cannot be used, so that nothing has begun in the guest. */
 export class RunCommandRefused extends ActionError {}

@@ -1,5 +1,5 @@
 import { copying } from '../support/fault-flows.ts';
-import { chosenFaults } from '../support/fault-kinds.ts';
+import { refusals } from '../support/fault-kinds.ts';
 import { playFaults } from '../support/play-faults.ts';
 
-await playFaults(copying, chosenFaults);
+await playFaults(copying, refusals);

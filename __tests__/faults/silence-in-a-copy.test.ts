@@ -1,0 +1,5 @@
+import { copying } from '../support/fault-flows.ts';
+import { silence } from '../support/fault-kinds.ts';
+import { playFaults } from '../support/play-faults.ts';
+
+await playFaults(copying, silence);
