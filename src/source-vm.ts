@@ -21,13 +21,13 @@ export interface SourceRig {
 export class SourceVm implements AsyncDisposable {
   readonly #plan: Plan;
   readonly #rig: SourceRig;
-  readonly #locks: RunLocks;
+  readonly #locks: Pick<RunLocks, 'require'>;
   #stopped: Lease | undefined;
   #deallocation: Promise<void> | undefined;
   #deprovisioned: Lease | undefined;
   #isBilled = false;
 
-  constructor(plan: Plan, rig: SourceRig, locks: RunLocks) {
+  constructor(plan: Plan, rig: SourceRig, locks: Pick<RunLocks, 'require'>) {
     this.#plan = plan;
     this.#rig = rig;
     this.#locks = locks;
