@@ -13,6 +13,7 @@ import {
   type ActionRun,
 } from '../support/action.ts';
 import {
+  deprovisioningInputs,
   linuxStarts,
   linuxSucceeds,
   sysprepIs,
@@ -22,12 +23,7 @@ import {
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import { buildScenario, CLIENT, CLIENT_SECRET, SUBSCRIPTION, TENANT } from '../support/scenario.ts';
 
-const inputs = {
-  generalize: '',
-  source: 'vm',
-  'storage-accounts': 'imageswe1',
-  'deprovision-timeout': '5',
-};
+const inputs = deprovisioningInputs;
 const guest = { acts: [linuxStarts(linuxSucceeds)] };
 const linux = buildScenario({ vm: { dataDisks: [], bootDiagnostics: 'managed', guest } });
 const quickly = { updateIntervalInMs: 10 };

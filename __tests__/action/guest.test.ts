@@ -9,6 +9,7 @@ import {
   type ActionRun,
 } from '../support/action.ts';
 import {
+  deprovisioningInputs,
   linuxReports,
   linuxStarts,
   linuxSucceeds,
@@ -19,12 +20,7 @@ import {
 import { startLocalAzure, type LocalAzure } from '../support/local-azure.ts';
 import { buildScenario } from '../support/scenario.ts';
 
-const inputs = {
-  generalize: '',
-  source: 'vm',
-  'storage-accounts': 'imageswe1',
-  'deprovision-timeout': '5',
-};
+const inputs = deprovisioningInputs;
 
 let azure: LocalAzure;
 

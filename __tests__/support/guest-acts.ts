@@ -1,6 +1,14 @@
 import type { ScenarioAct, ScenarioEffect } from '../../local-azure/scenario-guest.ts';
 import { healthyGuest } from './windows-guest.ts';
 
+/** The inputs of a run that deprovisions the VM itself; '' takes one away. */
+export const deprovisioningInputs: Readonly<Record<string, string>> = {
+  generalize: '',
+  source: 'vm',
+  'storage-accounts': 'imageswe1',
+  'deprovision-timeout': '5',
+};
+
 const linux = (script: 'start' | 'report'): string =>
   `^# azure-vm-to-vhd linux ${script}\\nmarker='(?<marker>[0-9a-f]{32})'$`;
 
