@@ -185,7 +185,7 @@ async function prepareGuest(
   rig: Rig,
 ): Promise<void> {
   const { azure, timeline, log } = rig;
-  if (target.guestRecord?.state === 'done') await source.deprovisioned();
+  if (target.guestRecord?.state === 'done') source.deprovisioned();
   if (power.removeExtensions || power.deprovision) await locks.require('change the guest');
   if (power.removeExtensions) {
     await timeline.phase('Remove extensions', async () => {
@@ -194,7 +194,7 @@ async function prepareGuest(
     });
   }
   if (!power.deprovision) return;
-  if (clone === undefined) {
+  if (clone === undefined && target.guestRecord === undefined) {
     log.info(
       `Point of no return: VM "${target.name}" (${target.vmId ?? target.id}) is deprovisioned now and marked generalized later. It never starts again.`,
     );
@@ -202,7 +202,7 @@ async function prepareGuest(
   await timeline.phase('Deprovision the guest', () =>
     deprovision(target, guest, { ...rig, ...azure }),
   );
-  await source.deprovisioned();
+  source.deprovisioned();
 }
 
 async function removeExtension(

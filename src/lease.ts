@@ -33,7 +33,14 @@ export type Lease =
   /** A VM that ran before, and is to run again. */
   | { readonly kind: 'stopped-vm'; readonly id: string }
   /** A VM whose guest is deprovisioned: it is marked generalized whatever comes, so that the next run goes on with it. */
-  | { readonly kind: 'deprovisioned-vm'; readonly id: string };
+  | {
+      readonly kind: 'deprovisioned-vm';
+      readonly id: string;
+      readonly vmId: string | undefined;
+      readonly key: string;
+      /** Lock blobs of the VM; once another run has one, the VM is left to it. */
+      readonly locks: readonly string[];
+    };
 
 /** The lease ID of the locks of a run, from its key: who closes a lock needs no more than that. */
 export function lockLeaseId(key: string): string {
@@ -82,6 +89,14 @@ export class Leases implements AsyncDisposable {
     return acquire();
   }
 
+  /** Takes on what is to be done at the end whatever comes, where there is nothing to acquire. Never throws. */
+  owe(lease: Lease): void {
+    this.#held.push(lease);
+    this.#note(() => {
+      this.#journal.open(lease);
+    });
+  }
+
   /** True until it is closed or kept. */
   holds(lease: Lease): boolean {
     return this.#held.includes(lease);
@@ -100,13 +115,13 @@ export class Leases implements AsyncDisposable {
   async release(lease: Lease): Promise<void> {
     if (!this.#take(lease)) return;
     const leak = await closeLease(lease, this.#release, { log: this.#log });
-    if (leak === undefined) this.#note(lease);
+    if (leak === undefined) this.#noteClosed(lease);
     else this.#leaks.push(leak);
   }
 
   /** Ends a lease without closing anything: from here on it belongs to the user. */
   keep(lease: Lease): void {
-    if (this.#take(lease)) this.#note(lease);
+    if (this.#take(lease)) this.#noteClosed(lease);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -123,9 +138,15 @@ export class Leases implements AsyncDisposable {
   }
 
   /** A journal that cannot be written any more (a full disk) makes the post step look again at what is closed. */
-  #note(lease: Lease): void {
-    try {
+  #noteClosed(lease: Lease): void {
+    this.#note(() => {
       this.#journal.close(lease);
+    });
+  }
+
+  #note(write: () => void): void {
+    try {
+      write();
     } catch (error) {
       this.#log.warn(`The journal could not be written: ${reasonOf(error)}`);
     }
@@ -153,9 +174,7 @@ export async function closeLease(
   const either = signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
   try {
     await release(lease, either, onSent);
-    if (lease.kind === 'deprovisioned-vm') {
-      log.info(`VM "${lease.id}" is marked generalized: the next run goes on from there.`);
-    } else log.debug(`Closed ${nameOf(lease)}.`);
+    log.debug(`Closed ${nameOf(lease)}.`);
     return undefined;
   } catch (error) {
     return { lease, reason: reasonOf(error), command: commandFor(lease) };
@@ -166,6 +185,9 @@ export async function closeLease(
 export function staysOpen(lease: Lease): boolean {
   return 'stays' in lease;
 }
+
+/** Closing these changes the VM, which the claim is on. */
+const onVm: readonly Lease['kind'][] = ['stopped-vm', 'deprovisioned-vm'];
 
 /**
  * Closes leases, as many at once as Azure allows: a snapshot comes after the grants on it, since an active SAS keeps it
@@ -200,7 +222,7 @@ export async function closeInOrder(
   const claims = leases
     .filter(({ kind }) => kind === 'claim')
     .map(async (lease) => {
-      const ofVm = closing.filter((one) => one.lease.kind.endsWith('-vm'));
+      const ofVm = closing.filter(({ lease: { kind } }) => onVm.includes(kind));
       await Promise.all(ofVm.map(({ free }) => free));
       await close(lease);
     });

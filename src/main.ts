@@ -83,7 +83,7 @@ async function execute(
   progress: Progress,
   { timeline, signal }: { readonly timeline: Timeline; readonly signal: AbortSignal },
 ): Promise<void> {
-  const leases = new Leases(journal, createRelease(azure, systemClock), log);
+  const leases = new Leases(journal, createRelease(azure, systemClock, log), log);
   progress.leases = leases;
   progress.capture = { snapshots: [], outcomes: [], traffic: undefined };
   const rig = {

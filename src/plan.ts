@@ -129,7 +129,9 @@ export function planPower(inputs: Inputs, vm: VirtualMachine): PowerPlan {
     return { ...NOTHING, powerOff: !isOff, restart: !isOff };
   }
   return {
-    removeExtensions: inputs.removeExtensions && vm.extensions.length > 0,
+    // Those that are left have no agent to be removed by.
+    removeExtensions:
+      inputs.removeExtensions && vm.extensions.length > 0 && vm.guestRecord === undefined,
     deprovision: inputs.generalize === 'deprovision' && vm.guestRecord?.state !== 'done',
     powerOff: !isOff,
     deallocate: vm.powerState !== 'deallocated',

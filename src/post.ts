@@ -40,6 +40,7 @@ export async function runPost(journalPath: string | undefined): Promise<void> {
     const release: Release = createRelease(
       await openAzure(signIn, mintAssertion, signal),
       systemClock,
+      log,
     );
     const close = async (lease: Lease, onSent = (): void => undefined): Promise<void> => {
       const leak = await closeLease(lease, release, { log, signal, onSent });

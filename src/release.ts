@@ -3,10 +3,11 @@ import type { Azure } from './azure/session.ts';
 import { isConflict, untilFree } from './busy.ts';
 import { createResourceRemoval } from './clone/remove-resource.ts';
 import { ActionError, azureFailure } from './errors.ts';
-import type { BlobState } from './facts.ts';
+import type { BlobState, VirtualMachine } from './facts.ts';
+import { hasStartedSince } from './guest/linux-record.ts';
 import { lockLeaseId, type Lease, type Release } from './lease.ts';
 import { KEY_METADATA, KEY_TAG, STATE_METADATA } from './marks.ts';
-import type { Clock } from './ports.ts';
+import type { Clock, Log } from './ports.ts';
 
 const LOCK_TRIES = 4;
 const LOCK_PAUSE_MS = 1_000;
@@ -17,11 +18,13 @@ const MARK_PAUSES_MS = [2_000, 4_000, 8_000, 15_000, 30_000, 30_000, 30_000, 30_
 export function createRelease(
   {
     compute,
+    guests,
     blobs,
     lockBlobs,
     temporaryResources,
-  }: Pick<Azure, 'compute' | 'blobs' | 'lockBlobs' | 'temporaryResources'>,
+  }: Pick<Azure, 'compute' | 'guests' | 'blobs' | 'lockBlobs' | 'temporaryResources'>,
   clock: Clock,
+  log: Log,
 ): Release {
   const removeResource = createResourceRemoval(temporaryResources, clock);
   return async (lease, signal, onSent) => {
@@ -49,7 +52,7 @@ export function createRelease(
         return;
       case 'deprovisioned-vm':
         await untilFree(
-          () => markGeneralized(lease.id, signal),
+          () => markGeneralized(lease, signal),
           () => Promise.resolve(),
           { clock, signal, pausesMs: MARK_PAUSES_MS },
         );
@@ -133,19 +136,43 @@ export function createRelease(
   }
 
   /**
-   * A VM that its guest powered off has to be stopped once more before. Linux was off when its guest was done, so one
-   * that runs was started since; Windows runs until it is stopped.
+   * Deallocated before, since a VM that its guest powered off cannot be marked and costs as it is. Whoever starts it, or
+   * makes it anew, or works on it by now, has it.
    * https://learn.microsoft.com/azure/virtual-machines/generalize
    */
-  async function markGeneralized(id: string, signal: AbortSignal): Promise<void> {
+  async function markGeneralized(lease: DeprovisionedLease, signal: AbortSignal): Promise<void> {
+    const { id } = lease;
     const vm = await compute.getVm(id, signal);
-    if (vm === undefined || vm.isGeneralized) return;
-    const isOn = vm.powerState === 'running' || vm.powerState === 'starting';
-    if (isOn && vm.osType === 'Linux') {
-      throw new ActionError('azure', 'it was started since its guest was deprovisioned.');
+    if (vm === undefined || vm.isGeneralized || vm.vmId !== lease.vmId) return;
+    const { name, powerState } = vm;
+    const other = await whyNotOurs(lease, vm, signal);
+    if (other !== undefined) {
+      log.warn(
+        `VM "${name}" is not marked generalized: ${other} since its guest was deprovisioned.`,
+      );
+      return;
     }
-    if (isOn || vm.powerState === 'stopped') await compute.powerOff(id, signal);
+    if (!['deallocated', 'deallocating'].includes(powerState)) await compute.deallocate(id, signal);
     await compute.generalize(id, signal);
+    log.info(`VM "${name}" is marked generalized: the next run goes on from there.`);
+  }
+
+  /** Linux was off when its guest was done; Windows runs until it is stopped. */
+  async function whyNotOurs(
+    { key, locks }: DeprovisionedLease,
+    vm: VirtualMachine,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    for (const url of locks) {
+      const lock = await blobs.blobState(url, signal);
+      if (lock !== undefined && lock.metadata[KEY_METADATA] !== key)
+        return 'another run took it up';
+    }
+    if (vm.osType !== 'Linux') return undefined;
+    if (vm.powerState === 'running' || vm.powerState === 'starting') return 'it was started';
+    const shown = await guests.serialLog(vm.id, signal).catch(() => undefined);
+    signal.throwIfAborted();
+    return hasStartedSince(shown ?? '', vm) ? 'it was started' : undefined;
   }
 }
 
@@ -155,6 +182,7 @@ function isLocked(error: unknown): boolean {
 }
 
 type LockLease = Extract<Lease, { kind: 'lock' }>;
+type DeprovisionedLease = Extract<Lease, { kind: 'deprovisioned-vm' }>;
 type BlobLease = Extract<Lease, { kind: 'blob' }>;
 
 /**

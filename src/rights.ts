@@ -103,7 +103,7 @@ export const rights: readonly Right[] = [
     ...optional,
     name: `${vm}/retrieveBootDiagnosticsData/action`,
     steps: ['deprovision'],
-    why: "The guest's serial console while it is deprovisioned.",
+    why: "The guest's serial console while it is deprovisioned, and what it tells of an earlier run.",
   },
   { ...onVm, name: `${vm}/powerOff/action`, steps: ['powerOff'], why: 'Stopping the VM.' },
   {

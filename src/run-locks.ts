@@ -94,6 +94,11 @@ export class RunLocks implements Disposable {
     this.#mayBeClaimed = false;
   }
 
+  /** Whether one is known to be lost. */
+  get isLost(): boolean {
+    return this.#held.some(({ lost }) => lost !== undefined);
+  }
+
   [Symbol.dispose](): void {
     this.#over.abort();
   }

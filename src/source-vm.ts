@@ -1,5 +1,8 @@
 import type { Compute } from './azure/compute.ts';
+import type { GuestCommands } from './azure/guest-commands.ts';
 import { ActionError, explain, reasonOf } from './errors.ts';
+import type { VirtualMachine } from './facts.ts';
+import { findLinuxRecord } from './guest/linux-record.ts';
 import type { Lease, Leases } from './lease.ts';
 import type { Plan } from './plan.ts';
 import type { Log } from './ports.ts';
@@ -10,6 +13,7 @@ import type { Timeline } from './timeline.ts';
 export interface SourceRig {
   readonly azure: {
     readonly compute: Pick<Compute, 'getVm' | 'powerOff' | 'deallocate' | 'generalize' | 'start'>;
+    readonly guests: Pick<GuestCommands, 'serialLog'>;
   };
   readonly leases: Leases;
   readonly log: Log;
@@ -21,13 +25,13 @@ export interface SourceRig {
 export class SourceVm implements AsyncDisposable {
   readonly #plan: Plan;
   readonly #rig: SourceRig;
-  readonly #locks: Pick<RunLocks, 'require'>;
+  readonly #locks: Pick<RunLocks, 'require' | 'isLost'>;
   #stopped: Lease | undefined;
   #deallocation: Promise<void> | undefined;
   #deprovisioned: Lease | undefined;
   #isBilled = false;
 
-  constructor(plan: Plan, rig: SourceRig, locks: Pick<RunLocks, 'require'>) {
+  constructor(plan: Plan, rig: SourceRig, locks: Pick<RunLocks, 'require' | 'isLost'>) {
     this.#plan = plan;
     this.#rig = rig;
     this.#locks = locks;
@@ -43,10 +47,29 @@ export class SourceVm implements AsyncDisposable {
     // A guest that is at its deprovisioning powers itself off. A copy is made of a VM in whatever power state it is.
     const isEnding = vm.guestRecord?.state === 'working' && now?.powerState === 'stopped';
     const isSamePower = clone !== undefined || isEnding || now?.powerState === vm.powerState;
-    if (now !== undefined && isSamePower && now.isGeneralized === vm.isGeneralized) return;
+    if (now !== undefined && isSamePower && now.isGeneralized === vm.isGeneralized) {
+      await this.#requireSameRecord(now);
+      return;
+    }
     throw new ActionError(
       'refused',
       `VM "${vm.name}" has changed since it was looked at (${vm.powerState} then, ${now?.powerState ?? 'gone'} now). Nothing was stopped or copied. See what changes it, and run again.`,
+    );
+  }
+
+  /** It may have been started and stopped in between. */
+  async #requireSameRecord(now: VirtualMachine): Promise<void> {
+    const { vm } = this.#plan;
+    const { azure, signal } = this.#rig;
+    if (vm.guestRecord?.state !== 'done') return;
+    const text = await azure.guests.serialLog(vm.id, signal).catch((error: unknown) => {
+      throw explain(`Could not look at the serial console of VM "${vm.name}" again`, error);
+    });
+    const record = findLinuxRecord(text ?? '', now);
+    if (record?.state === 'done' && record.marker === vm.guestRecord.marker) return;
+    throw new ActionError(
+      'refused',
+      `The serial console of VM "${vm.name}" does not tell any more that its guest is deprovisioned and has not started since. Nothing was changed. See what works on the VM, and run again.`,
     );
   }
 
@@ -110,36 +133,46 @@ export class SourceVm implements AsyncDisposable {
    * From here on it is of no use but as an image: a run that ends before it is marked generalized marks it all the same
    * when it closes, so that the next one knows it and goes on.
    */
-  async deprovisioned(): Promise<void> {
-    const { target, clone } = this.#plan;
+  deprovisioned(): void {
+    const { target, clone, run, locks } = this.#plan;
     if (clone !== undefined) return;
-    this.#deprovisioned = { kind: 'deprovisioned-vm', id: target.id };
-    await this.#rig.leases.hold(this.#deprovisioned, () => Promise.resolve());
+    this.#deprovisioned = {
+      kind: 'deprovisioned-vm',
+      id: target.id,
+      vmId: target.vmId,
+      key: run.key,
+      locks: locks.filter(({ isOfVm }) => isOfVm).map(({ url }) => url),
+    };
+    this.#rig.leases.owe(this.#deprovisioned);
   }
 
   /** A run that ends between the two says that the VM was stopped but still costs. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { id, name } = this.#plan.target;
-    if (!this.#rig.signal.aborted) await this.#leaveToOthers();
-    if (this.#isBilled) {
+    const isMarked = await this.#willBeMarked();
+    if (this.#isBilled && !isMarked) {
       this.#rig.log.warn(
         `VM "${name}" was stopped and is billed until it is deallocated: az vm deallocate --ids "${id}"`,
       );
     }
   }
 
-  /** Once another run may work on it, it is not marked any more. */
-  async #leaveToOthers(): Promise<void> {
-    const { leases, log } = this.#rig;
+  /** Whether closing deallocates and marks it; once another run may work on it, it does not. */
+  async #willBeMarked(): Promise<boolean> {
+    const { leases, log, signal } = this.#rig;
     const lease = this.#deprovisioned;
-    if (lease === undefined || !leases.holds(lease)) return;
+    if (lease === undefined || !leases.holds(lease)) return false;
     try {
+      // There is no time for a further look.
+      if (signal.aborted && !this.#locks.isLost) return true;
       await this.#locks.require('mark the VM generalized');
+      return true;
     } catch (error) {
       leases.keep(lease);
       log.warn(
-        `The guest of VM "${this.#plan.target.name}" is deprovisioned, but the VM is not marked generalized: run again with "generalize: mark", and do not start it. ${reasonOf(error)}`,
+        `The guest of VM "${this.#plan.target.name}" is deprovisioned, but the VM is not marked generalized: run again, with "generalize: mark" where its serial console does not tell, and do not start it. ${reasonOf(error)}`,
       );
+      return false;
     }
   }
 

@@ -37,6 +37,8 @@ export interface Survey {
   /** The run that looks. */
   readonly run: Run;
   readonly vm: Lookup<VirtualMachine>;
+  /** Of a Linux guest that is to be deprovisioned, what its serial console shows. */
+  readonly serialConsole?: Lookup<string>;
   readonly disks: ReadonlyMap<DiskKey, Lookup<Disk>>;
   readonly accounts: readonly {
     readonly asked: string;
@@ -81,16 +83,23 @@ export async function takeSurvey(
   const readLocks = (scope: string): Promise<Lookup<readonly Lock[]>> =>
     look(azure.locks(scope, signal));
   const vmId = formatResourceId({ ...inputs.vm, type: 'Microsoft.Compute/virtualMachines' });
-  const [{ vm, disks }, accounts, snapshotGroup, batchAccount, locks, sourceParts, clone] =
-    await Promise.all([
-      surveySource(vmId, inputs, azure, look, signal),
-      surveyAccounts(inputs, azure, look, signal),
-      surveySnapshotGroup(inputs, azure, look, signal),
-      surveyBatchAccount(inputs, azure, look, signal),
-      gatherById(lockScopes(vmId, inputs), readLocks),
-      inputs.deleteSource === 'vm' ? look(lookAtSource(vmId, { azure, signal })) : undefined,
-      inputs.source === 'copy' ? surveyCopy(vmId, inputs, azure, look, run, signal) : undefined,
-    ]);
+  const [
+    { vm, disks, serialConsole },
+    accounts,
+    snapshotGroup,
+    batchAccount,
+    locks,
+    sourceParts,
+    clone,
+  ] = await Promise.all([
+    surveySource(vmId, inputs, azure, look, signal),
+    surveyAccounts(inputs, azure, look, signal),
+    surveySnapshotGroup(inputs, azure, look, signal),
+    surveyBatchAccount(inputs, azure, look, signal),
+    gatherById(lockScopes(vmId, inputs), readLocks),
+    inputs.deleteSource === 'vm' ? look(lookAtSource(vmId, { azure, signal })) : undefined,
+    inputs.source === 'copy' ? surveyCopy(vmId, inputs, azure, look, run, signal) : undefined,
+  ]);
   const used = foundAccounts(accounts);
   const layout =
     vm.kind === 'found' ? layOut(inputs, vm.value, foundDisks(disks), used, run) : { disks: [] };
@@ -112,6 +121,7 @@ export async function takeSurvey(
     ...{ run, vm, disks, accounts, snapshotGroup, layout, snapshots, kept, permissions },
     ...{ batchAccount, vmSize, locks: new Map([...locks, ...partLocks]) },
     ...destinations,
+    ...(serialConsole && { serialConsole }),
     ...(clone && { clone }),
     ...(sourceParts && { sourceParts }),
   };
@@ -163,34 +173,39 @@ async function surveySource(
   azure: Azure,
   look: Look,
   signal: AbortSignal,
-): Promise<Pick<Survey, 'vm' | 'disks'>> {
-  const found = await look(azure.compute.getVm(vmId, signal));
-  if (found.kind !== 'found') return { vm: found, disks: new Map() };
-  const vm = { ...found, value: await withGuestRecord(found.value, inputs, azure, look, signal) };
+): Promise<Pick<Survey, 'vm' | 'disks' | 'serialConsole'>> {
+  const vm = await look(azure.compute.getVm(vmId, signal));
+  if (vm.kind !== 'found') return { vm, disks: new Map() };
   const { luns } = chooseDataDisks(inputs.dataDisks, vm.value);
   const ids = new Map<DiskKey, string>();
   if (vm.value.osDisk.diskId !== undefined) ids.set('os', vm.value.osDisk.diskId);
   for (const { lun, diskId } of vm.value.dataDisks) {
     if (diskId !== undefined && luns.includes(lun)) ids.set(lun, diskId);
   }
-  return { vm, disks: await gather(ids, (id) => look(azure.compute.getDisk(id, signal))) };
+  const [disks, serialConsole] = await Promise.all([
+    gather(ids, (id) => look(azure.compute.getDisk(id, signal))),
+    surveyConsole(vm.value, inputs, azure, look, signal),
+  ]);
+  const record =
+    serialConsole?.kind === 'found' ? findLinuxRecord(serialConsole.value, vm.value) : undefined;
+  return {
+    vm: record === undefined ? vm : { ...vm, value: { ...vm.value, guestRecord: record } },
+    disks,
+    ...(serialConsole && { serialConsole }),
+  };
 }
 
-/** A guest that is to be deprovisioned but cannot be worked in may be so already, by a run that was cut off. */
-async function withGuestRecord(
+/** A guest that is to be deprovisioned may be so already, or be at it, by a run that was cut off. */
+async function surveyConsole(
   vm: VirtualMachine,
   inputs: Inputs,
   azure: Azure,
   look: Look,
   signal: AbortSignal,
-): Promise<VirtualMachine> {
+): Promise<Survey['serialConsole']> {
   const isAsked = vm.osType === 'Linux' && planPower(inputs, vm).deprovision;
-  const isReady = vm.powerState === 'running' && vm.agent === 'ready';
-  if (!isAsked || isReady || inputs.source === 'copy') return vm;
-  const console = await look(azure.guests.serialLog(vm.id, signal));
-  if (console.kind !== 'found') return vm;
-  const guestRecord = findLinuxRecord(console.value, vm);
-  return guestRecord === undefined ? vm : { ...vm, guestRecord };
+  if (!isAsked || inputs.source === 'copy') return undefined;
+  return look(azure.guests.serialLog(vm.id, signal));
 }
 
 /** Names are looked up in one list of the VM's subscription; IDs are read one by one. */

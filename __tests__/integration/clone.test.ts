@@ -83,7 +83,7 @@ function rigFor(azure: Azure, until = signal) {
   const log = literalLog();
   const literal = literalClock();
   const clock: Clock = { ...literal, sleep: (ms, until) => literal.sleep(ms * 10, until) };
-  const leases = new Leases(literalJournal([]), createRelease(azure, clock), log);
+  const leases = new Leases(literalJournal([]), createRelease(azure, clock, log), log);
   const rig = { azure, leases, log, clock, timeline: new Timeline(clock, log), signal: until };
   const make = (plan: ClonePlan): Promise<VirtualMachine | Error> =>
     makeClone(plan, rig).catch((error: unknown) => error as Error);
@@ -259,7 +259,7 @@ describe('a copy of a VM', () => {
       'snapshot',
     ]);
     const removals: Removal[] = [];
-    const release = createRelease(azure, clock);
+    const release = createRelease(azure, clock, log);
     await removeLeftovers(found, { ...azure, release, log, signal }, removals);
     expect(removals.every(({ isGone }) => isGone)).toBe(true);
     expect(await leftovers()).toEqual([]);

@@ -76,7 +76,7 @@ export function lockingRun(
       await onPause();
     },
   };
-  const leases = new Leases(literalJournal([]), createRelease(azure, clock), log);
+  const leases = new Leases(literalJournal([]), createRelease(azure, clock, log), log);
   const rig = { azure, leases, log, clock, signal };
   const locks = new RunLocks(plan, rig);
   return {

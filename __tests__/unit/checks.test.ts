@@ -118,6 +118,7 @@ function forBatch(account: Partial<BatchAccount> = {}, change: Change = {}): Cha
   };
 }
 
+const unread = { kind: 'failed', code: undefined, message: 'the service is busy.' } as const;
 const done = { marker: '0'.repeat(32), state: 'done' } as const;
 const working = { ...done, state: 'working' } as const;
 
@@ -135,6 +136,11 @@ test('a plain right survey has no findings', () => {
   expect(findingsOf({})).toEqual([]);
 });
 
+test('a guest that can be worked in takes no serial console', () => {
+  const survey = { serialConsole: unread };
+  expect(findingsOf({ inputs: { generalize: 'deprovision' }, survey })).toEqual([]);
+});
+
 test.each<readonly [string, Change]>([
   ['is off and done', { vm: { powerState: 'stopped', guestRecord: done } }],
   ['is off for good and done', { vm: { powerState: 'deallocated', guestRecord: done } }],
@@ -142,12 +148,6 @@ test.each<readonly [string, Change]>([
 ])('a guest that an earlier run deprovisions and that %s is not refused', (_name, broken) => {
   const findings = findingsOf({ inputs: { generalize: 'deprovision' }, ...broken });
   expect(findings.map(({ rule, level }) => [rule, level])).toEqual([['guest-record', 'note']]);
-});
-
-test('a guest that is still at it is refused where extensions are to be removed, which takes its agent', () => {
-  const inputs = { generalize: 'deprovision', removeExtensions: true } as const;
-  const vm = { agent: 'notReady', extensions: ['CustomScript'], guestRecord: working } as const;
-  expect(findingsOf({ inputs, vm }).map(({ rule }) => rule)).toContain('guest-agent');
 });
 
 /** What breaks a rule that refuses. */
@@ -222,7 +222,7 @@ const refusals: readonly Row[] = [
     'a stopped VM whose guest is to be deprovisioned',
     'guest-running',
     { inputs: { generalize: 'deprovision' }, vm: { powerState: 'stopped', agent: 'unknown' } },
-    'VM "builder" is stopped: deprovisioning the guest takes a running VM. Start it; if its guest was deprovisioned before, also by a run that failed later, set "generalize: mark".',
+    'VM "builder" is stopped: deprovisioning the guest takes a running VM. If its guest was deprovisioned before, also by a run that failed later, set "generalize: mark"; otherwise start it.',
   ],
   [
     'an agent that is not ready',
@@ -235,6 +235,26 @@ const refusals: readonly Row[] = [
     'guest-agent',
     { inputs: { generalize: 'deprovision' }, vm: { agent: 'unknown' } },
     'The VM agent of VM "builder" does not report, and deprovisioning the guest goes through it. Repair or start it and run again, or deprovision the guest by other means and set "generalize: mark".',
+  ],
+  [
+    'a VM that is off, and whose serial console cannot be read',
+    'guest-record-unread',
+    {
+      inputs: { generalize: 'deprovision' },
+      vm: { powerState: 'stopped', agent: 'unknown' },
+      survey: { serialConsole: unread },
+    },
+    'Whether an earlier run has deprovisioned the guest of VM "builder" could not be read from its serial console: the service is busy. Run again.',
+  ],
+  [
+    'an agent that is not ready, and a serial console that cannot be read',
+    'guest-record-unread',
+    {
+      inputs: { generalize: 'deprovision' },
+      vm: { agent: 'notReady' },
+      survey: { serialConsole: unread },
+    },
+    'Whether an earlier run has deprovisioned the guest of VM "builder" could not be read from its serial console: the service is busy. Run again.',
   ],
   [
     'a VM without run commands',

@@ -10,6 +10,8 @@ import { guestOutput, healthyGuest } from '../support/windows-guest.ts';
 
 const order = { deprovisionUser: true, timeoutSeconds: 300, allowsDomainMember: true };
 const marker = linuxMarker('0123456789abcdef', vmOf());
+const boot = '[    0.000000] Linux version 6.1.0\n';
+const ok = `@${marker} end ok\n`;
 const bootTime = '2026-11-21T08:00:00Z';
 
 /** A guest as the action meets it: what its scripts print, its VM and its serial console as time passes, in seconds. */
@@ -26,6 +28,8 @@ interface Acting {
   readonly changes?: Partial<typeof order>;
   /** What the console told of an earlier run before this one. */
   readonly record?: GuestRecord;
+  /** Its agent before this run. */
+  readonly agent?: VirtualMachine['agent'];
 }
 
 async function run(acting: Acting) {
@@ -39,6 +43,7 @@ async function run(acting: Acting) {
     signal,
     changes,
     record,
+    agent,
   } = acting;
   const clock = literalClock();
   const log = literalLog();
@@ -69,7 +74,11 @@ async function run(acting: Acting) {
       removeExtension: () => Promise.resolve(),
     },
   };
-  const before = vmOf({ osType, ...(record && { guestRecord: record }) });
+  const before = vmOf({
+    osType,
+    agent: agent ?? 'notReady',
+    ...(record && { guestRecord: record }),
+  });
   const failure = await deprovision(before, { ...order, ...changes }, rig).then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
@@ -276,10 +285,66 @@ describe('a Linux guest', () => {
       record: { marker, state: 'working' },
       prints: () => '',
       vm: (now) => (now < 60 ? { agent: 'notReady' } : { powerState: 'stopped' }),
-      serial: (now) => (now < 60 ? `@${marker} step settle ok` : `@${marker} end ok`),
+      serial: (now) => `${boot}@${marker} step settle ok\n${now < 60 ? '' : ok}`,
     });
     expect(failure).toBeUndefined();
     expect(scripts).toEqual([]);
+  });
+
+  const half = 'which may be half done. Start it and run again.';
+  const silent = 'does not tell any more how its deprovisioning ended. Run again';
+  test.each<[string, string | undefined, string]>([
+    ['does not tell of its end', `${boot}@${marker} step settle ok\n`, half],
+    ['tells that it has started since', `${boot}@${marker} step settle ok\n${ok}${boot}`, half],
+    ['is gone', '', silent],
+    ['may not be read any more', undefined, silent],
+  ])(
+    'of an earlier run that is off is not believed when its console %s',
+    async (_name, shown, message) => {
+      const { failure } = await run({
+        record: { marker, state: 'working' },
+        prints: () => '',
+        vm: () => ({ powerState: 'stopped' }),
+        serial: () => shown,
+      });
+      expect(failure).toContain(message);
+    },
+  );
+
+  test('of an earlier run that never ends is given up with what to do', async () => {
+    const { failure } = await run({
+      record: { marker, state: 'working' },
+      prints: () => '',
+      vm: () => ({ agent: 'notReady' }),
+      serial: () => `${boot}@${marker} step settle ok\n`,
+    });
+    expect(failure).toContain('restart the VM and run again, which deprovisions it anew.');
+  });
+
+  test.each(['lost', 'failed Step leases failed'])(
+    'that answers that its earlier deprovisioning is %s is deprovisioned anew',
+    async (end) => {
+      const { failure, scripts } = await run({
+        record: { marker, state: 'working' },
+        agent: 'ready',
+        prints: (script) => (script.includes('linux report') ? `@${marker} end ${end}` : started),
+        vm: (now) => (now < 100 ? { agent: 'notReady' } : { powerState: 'stopped' }),
+      });
+      expect(failure).toBeUndefined();
+      expect(scripts.map((script) => /linux (\w+)/.exec(script)?.[1])).toEqual(['report', 'start']);
+    },
+  );
+
+  test('that answers that it is still at it is waited for', async () => {
+    const { failure, scripts } = await run({
+      record: { marker, state: 'working' },
+      agent: 'ready',
+      prints: () => `@${marker} end running`,
+      vm: (now) => (now < 60 ? { agent: 'notReady' } : { powerState: 'stopped' }),
+      serial: () => `${boot}${ok}`,
+    });
+    expect(failure).toBeUndefined();
+    expect(scripts).toHaveLength(1);
   });
 
   test('that is cancelled goes on, and the log says what to do', async () => {

@@ -13,6 +13,7 @@ const steps = [
 const end = `@${marker} end ok\r\n`;
 const off = `${boot}login: ${steps}${end}[  913.1] reboot: Power down\r\n`;
 const stopped = vmOf({ powerState: 'stopped' });
+const running = { powerState: 'running' } as const;
 const working = { marker, state: 'working' };
 const done = { marker, state: 'done' };
 
@@ -53,8 +54,10 @@ describe('the record on the console', () => {
     ['there is none', boot, {}],
     ['it has no end', `${boot}${steps}`, {}],
     ['it ended in a failure', `${boot}${steps}@${marker} end failed Step leases failed`, {}],
-    ['it failed and the guest runs', `${boot}${steps}@${marker} end failed x`, running()],
+    ['it failed and the guest runs', `${boot}${steps}@${marker} end failed x`, running],
     ['the system has started since', `${off}${boot}`, {}],
+    ['a system with a quiet kernel has started since', `${off}builder login: `, {}],
+    ['the VM is on its way', `${boot}${steps}${end}`, { powerState: 'deallocating' }],
     ['the firmware has started since', `${off}BdsDxe: loading Boot0001 "Linux"\n`, {}],
     ['no start before it shows, and so none would after it', `${steps}${end}`, {}],
     ['it is of another OS disk', off, { osDisk: { ...stopped.osDisk, diskId: '/swapped' } }],
@@ -63,7 +66,3 @@ describe('the record on the console', () => {
     expect(findLinuxRecord(text, vmOf({ powerState: 'stopped', ...vm }))).toBeUndefined();
   });
 });
-
-function running(): Partial<VirtualMachine> {
-  return { powerState: 'running' };
-}

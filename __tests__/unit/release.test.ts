@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
-import type { Azure } from '../../src/azure/session.ts';
 import type { BlobState, CopyState, Snapshot, VirtualMachine } from '../../src/facts.ts';
 import type { Lease } from '../../src/lease.ts';
+import { linuxMarker } from '../../src/guest/linux-record.ts';
 import { createRelease } from '../../src/release.ts';
 import { blobOf, vmOf } from '../support/facts.ts';
-import { literalClock } from '../support/literal-ports.ts';
+import { literalClock, literalLog } from '../support/literal-ports.ts';
 
 const url = 'https://a.blob.core.windows.net/vhds/x.vhd';
 const ours = { 'vm-to-vhd-key': 'k' };
@@ -29,14 +29,17 @@ interface Things {
   readonly refusals?: readonly Error[];
   /** What marking the VM generalized meets. */
   readonly markRefusals?: readonly Error[];
+  /** What the serial console of the VM shows. */
+  readonly serial?: string;
 }
 
 /** Closes a lease among these things, and tells what was changed. */
 async function close(
   lease: Lease,
-  { snapshot, vm, blobs = [], tags, refusals = [], markRefusals = [] }: Things,
+  { snapshot, vm, blobs = [], tags, refusals = [], markRefusals = [], serial }: Things,
   changes: string[] = [],
   clock = literalClock(),
+  log = literalLog(),
 ): Promise<readonly string[]> {
   const refused = refusals.values();
   const unmarked = markRefusals.values();
@@ -47,7 +50,12 @@ async function close(
       return Promise.resolve() as Promise<never>;
     };
   let looks = 0;
-  const azure: Pick<Azure, 'compute' | 'blobs' | 'lockBlobs' | 'temporaryResources'> = {
+  const azure: Parameters<typeof createRelease>[0] = {
+    guests: {
+      run: change('run'),
+      serialLog: () => Promise.resolve(serial),
+      removeExtension: change('removeExtension'),
+    },
     temporaryResources: {
       tagsOf: () => Promise.resolve(tags),
       list: change('list'),
@@ -102,7 +110,7 @@ async function close(
       },
     },
   };
-  await createRelease(azure, clock)(lease, new AbortController().signal);
+  await createRelease(azure, clock, log)(lease, new AbortController().signal);
   return changes;
 }
 
@@ -283,23 +291,50 @@ describe('a VM that ran before', () => {
 });
 
 describe('a VM whose guest is deprovisioned', () => {
-  const lease: Lease = { kind: 'deprovisioned-vm', id: '/vm' };
-  const marking = ['powerOff /vm', 'generalize /vm'];
-  test.each<readonly [string, Partial<VirtualMachine> | undefined, readonly string[]]>([
-    ['that its guest powered off is stopped and marked generalized', off('stopped'), marking],
-    ['that is deallocated is marked generalized', off('deallocated'), ['generalize /vm']],
-    ['that is being deallocated is only marked', off('deallocating'), ['generalize /vm']],
-    ['of Windows is stopped before, since Sysprep left it on', windows, marking],
-    ['that is marked already is left alone', { isGeneralized: true }, []],
-    ['that is gone is nothing to do', undefined, []],
-  ])('%s', async (_name, vm, expected) => {
-    expect(await close(lease, vm === undefined ? {} : { vm: vmOf(vm) })).toEqual(expected);
+  const lock = 'https://a.blob.core.windows.net/vhds/.vm-to-vhd/vm-0.lock';
+  const { vmId } = vmOf();
+  const lease: Lease = { kind: 'deprovisioned-vm', id: '/vm', vmId, key: 'k', locks: [lock] };
+  const marker = linuxMarker('0123456789abcdef', vmOf());
+  const record = `[    0.000000] Linux version 6.1.0\n@${marker} end ok\n`;
+  const marking = ['deallocate /vm', 'generalize /vm'];
+  const held = blobOf(lock, { metadata: ourMetadata });
+
+  test.each<readonly [string, Things, readonly string[]]>([
+    ['that its guest powered off is deallocated and marked', { vm: vmOf(off('stopped')) }, marking],
+    ['that is deallocated is marked', { vm: vmOf(off('deallocated')) }, ['generalize /vm']],
+    ['that is being deallocated is marked', { vm: vmOf(off('deallocating')) }, ['generalize /vm']],
+    ['of Windows is marked, though Sysprep left it on', { vm: vmOf(windows) }, marking],
+    ['that this run has locked is marked', { vm: vmOf(off('stopped')), blobs: [held] }, marking],
+    [
+      'whose console tells of the end and nothing since is marked',
+      { vm: vmOf(off('stopped')), serial: record },
+      marking,
+    ],
+    ['that is marked already is left alone', { vm: vmOf({ isGeneralized: true }) }, []],
+    ['that was made anew under its name is left alone', { vm: vmOf({ vmId: 'anew' }) }, []],
+    ['that is gone is nothing to do', {}, []],
+  ])('%s', async (_name, things, expected) => {
+    expect(await close(lease, things)).toEqual(expected);
   });
 
-  test('that somebody has started since is told, not stopped', async () => {
-    const changes: string[] = [];
-    await expect(close(lease, { vm: vmOf() }, changes)).rejects.toThrow('it was started since');
-    expect(changes).toEqual([]);
+  test.each<readonly [string, Things, string]>([
+    ['that runs was started since', { vm: vmOf() }, 'it was started'],
+    [
+      'that was started and stopped since, as its console tells,',
+      { vm: vmOf(off('stopped')), serial: `${record}builder login: ` },
+      'it was started',
+    ],
+    [
+      'that another run has by now',
+      { vm: vmOf(off('stopped')), blobs: [blobOf(lock, { metadata: { vmtovhd_key: 'other' } })] },
+      'another run took it up',
+    ],
+  ])('%s is left alone, and told', async (_name, things, why) => {
+    const log = literalLog();
+    expect(await close(lease, things, [], literalClock(), log)).toEqual([]);
+    expect(log.lines).toEqual([
+      `warn: VM "builder" is not marked generalized: ${why} since its guest was deprovisioned.`,
+    ]);
   });
 
   test('that is busy is tried again until it is free', async () => {

@@ -29,12 +29,30 @@ export const guestRules: readonly Rule[] = [
     about: 'The VM runs, where its guest is to be worked in.',
     level: 'refusal',
     source: `${compute}/run-command-overview`,
-    look: (facts) =>
-      worksInside(facts) && facts.inputs.source === 'vm' && facts.vm?.powerState !== 'running'
-        ? [
-            `VM "${facts.vm?.name ?? ''}" is ${facts.vm?.powerState ?? ''}: ${workOf(facts)} takes a running VM. Start it; if its guest was deprovisioned before, also by a run that failed later, set "generalize: mark".`,
-          ]
-        : [],
+    look: (facts) => {
+      const { vm, inputs } = facts;
+      if (vm === undefined || !worksInside(facts) || inputs.source !== 'vm') return [];
+      if (isUnread(facts) || !['stopped', 'deallocated', 'unknown'].includes(vm.powerState))
+        return [];
+      return [
+        `VM "${vm.name}" is ${vm.powerState}: ${workOf(facts)} takes a running VM. If its guest was deprovisioned before, also by a run that failed later, set "generalize: mark"; otherwise start it.`,
+      ];
+    },
+  },
+  {
+    id: 'guest-record-unread',
+    about:
+      'What an earlier run has done to the guest can be read, where the guest cannot be worked in.',
+    level: 'refusal',
+    source: `${compute}/boot-diagnostics`,
+    look: (facts) => {
+      const { vm, survey } = facts;
+      if (vm === undefined || survey.serialConsole?.kind !== 'failed' || !isUnread(facts))
+        return [];
+      return [
+        `Whether an earlier run has deprovisioned the guest of VM "${vm.name}" could not be read from its serial console: ${survey.serialConsole.message} Run again.`,
+      ];
+    },
   },
   {
     id: 'guest-record',
@@ -60,7 +78,7 @@ export const guestRules: readonly Rule[] = [
     look: (facts) => {
       const { vm } = facts;
       if (!worksInside(facts) || vm?.powerState !== 'running' || vm.agent === 'ready') return [];
-      if (vm.guestRecord !== undefined && !planPower(facts.inputs, vm).removeExtensions) return [];
+      if (vm.guestRecord !== undefined || isUnread(facts)) return [];
       const agent = vm.agent === 'notReady' ? 'is not ready' : 'does not report';
       return [
         `The VM agent of VM "${vm.name}" ${agent}, and ${workOf(facts)} goes through it. Repair or start it and run again, or deprovision the guest by other means and set "generalize: mark".`,
@@ -104,6 +122,12 @@ function worksInside({ inputs, vm }: Facts): boolean {
   if (vm === undefined) return false;
   const { deprovision, removeExtensions } = planPower(inputs, vm);
   return deprovision || removeExtensions;
+}
+
+/** A guest that cannot be worked in may be deprovisioned already, and what would tell could not be read. */
+function isUnread({ vm, survey }: Facts): boolean {
+  const isReady = vm?.powerState === 'running' && vm.agent === 'ready';
+  return !isReady && survey.serialConsole?.kind === 'failed';
 }
 
 function workOf({ inputs }: Facts): string {

@@ -10,7 +10,7 @@ import {
   type LinuxReport,
   type LinuxStep,
 } from './linux.ts';
-import { linuxMarker } from './linux-record.ts';
+import { findLinuxRecord, linuxMarker } from './linux-record.ts';
 import { VmWatch } from './vm-watch.ts';
 
 /** How long the agent has to tell Azure that the start script ended. */
@@ -35,12 +35,30 @@ export async function deprovisionLinux(
   order: StartedOrder,
   rig: GuestRig,
 ): Promise<void> {
-  let { marker } = vm.guestRecord ?? {};
-  if (marker === undefined) {
-    marker = linuxMarker(rig.newMarker(), vm);
-    await start(vm, marker, order, rig);
-  } else order.started();
+  const earlier = vm.guestRecord?.marker;
+  if (earlier !== undefined && !(await isGivenUp(vm, earlier, rig))) {
+    order.started();
+    await new LinuxWatch(vm, earlier, order.timeoutSeconds, rig, true).untilOff();
+    return;
+  }
+  const marker = linuxMarker(rig.newMarker(), vm);
+  await start(vm, marker, order, rig);
   await new LinuxWatch(vm, marker, order.timeoutSeconds, rig).untilOff();
+}
+
+/** Whether the guest answers that it is not at the deprovisioning any more which its console tells of. */
+async function isGivenUp(vm: GuestVm, marker: string, rig: GuestRig): Promise<boolean> {
+  const { clock, log, signal } = rig;
+  if (vm.agent !== 'ready') return false;
+  try {
+    const text = await runInGuest(vm, linuxReportScript({ marker }), clock.now(), rig);
+    const end = readLinuxReport(text, marker).end?.kind;
+    return end === 'lost' || end === 'failed';
+  } catch (error) {
+    signal.throwIfAborted();
+    log.debug(reasonOf(error));
+    return false;
+  }
 }
 
 async function start(
@@ -78,6 +96,7 @@ function tell(vm: GuestVm, { facts, notes }: LinuxReport, { log }: GuestRig): vo
 
 /** Sees how the deprovisioning ends: by the power state, by the serial console, and by what the guest answers. */
 class LinuxWatch {
+  readonly #isEarlier: boolean;
   readonly #vm: GuestVm;
   readonly #marker: string;
   readonly #rig: GuestRig;
@@ -93,7 +112,15 @@ class LinuxWatch {
   #isAsking = false;
   #answer: LinuxReport | undefined;
 
-  constructor(vm: GuestVm, marker: string, timeoutSeconds: number, rig: GuestRig) {
+  /** `isEarlier` where an earlier run has started it, as the serial console told. */
+  constructor(
+    vm: GuestVm,
+    marker: string,
+    timeoutSeconds: number,
+    rig: GuestRig,
+    isEarlier = false,
+  ) {
+    this.#isEarlier = isEarlier;
     this.#vm = vm;
     this.#marker = marker;
     this.#rig = rig;
@@ -138,22 +165,36 @@ class LinuxWatch {
    */
   async #confirm(powerState: PowerState): Promise<void> {
     const { clock, log, signal } = this.#rig;
+    let steps: LinuxReport['steps'];
     for (let tries = 0; ; tries += 1) {
       const report = await this.#readSerial();
       this.#judge(report);
-      const steps = report?.steps ?? [];
-      if (report?.end?.kind === 'ok') {
+      steps = report?.steps ?? [];
+      if (report?.end?.kind === 'ok' && this.#isStillOff(powerState)) {
         for (const step of steps) log.info(`  ${lineOf(step)}`);
         return;
       }
-      if (steps.length === 0 && powerState === 'stopped') return;
-      if (steps.length === 0 || tries === CONFIRM_TRIES) break;
+      if (steps.length === 0 && powerState === 'stopped' && !this.#isEarlier) return;
+      if ((steps.length === 0 && !this.#isEarlier) || tries === CONFIRM_TRIES) break;
       await clock.sleep(LOOK_MS, signal);
+    }
+    const { name } = this.#vm;
+    if (steps.length === 0 && this.#isEarlier) {
+      throw new ActionError(
+        'azure',
+        `VM "${name}" is ${powerState}, and its serial console does not tell any more how its deprovisioning ended. Run again, which looks at it once more.`,
+      );
     }
     throw new ActionError(
       'azure',
-      `VM "${this.#vm.name}" was ${powerState} from outside while its guest was deprovisioned, which may be half done. Start it and run again.`,
+      `VM "${name}" was ${powerState} from outside while its guest was deprovisioned, which may be half done. Start it and run again.`,
     );
+  }
+
+  /** One that an earlier run has started may have ended before this one looked, and the system have started since. */
+  #isStillOff(powerState: PowerState): boolean {
+    if (!this.#isEarlier) return true;
+    return findLinuxRecord(this.#serial ?? '', { ...this.#vm, powerState })?.state === 'done';
   }
 
   /** Once Azure has refused it, it is not asked for again. */
@@ -216,6 +257,12 @@ class LinuxWatch {
     if (serial !== undefined && serial.steps.length > 0) this.#show(serial);
     else this.#showConsole();
     const minutes = Math.ceil(this.#timeoutSeconds / 60);
+    if (this.#isEarlier) {
+      return new ActionError(
+        'azure',
+        `The guest of VM "${this.#vm.name}", whose deprovisioning an earlier run has started, has not powered off within ${minutes} minutes more; it may be half deprovisioned. Look at its serial console; restart the VM and run again, which deprovisions it anew.`,
+      );
+    }
     return new ActionError(
       'azure',
       `The guest of VM "${this.#vm.name}" has not powered off within ${minutes} minutes and does not tell why; it may be half deprovisioned. Look at its serial console, or give it longer with "deprovision-timeout".`,

@@ -18,7 +18,7 @@ export interface GuestRig {
 /** A VM whose guest is worked in. */
 export type GuestVm = Pick<
   VirtualMachine,
-  'id' | 'vmId' | 'name' | 'osType' | 'adminUser' | 'osDisk' | 'guestRecord'
+  'id' | 'vmId' | 'name' | 'osType' | 'adminUser' | 'agent' | 'osDisk' | 'guestRecord'
 >;
 
 /** Run Command cannot be used, so that nothing has begun in the guest. */

@@ -53,7 +53,7 @@ async function sweep(
   progress.leftovers = decideSweep(around, moment);
   const swept = progress.leftovers.filter(({ spared }) => spared === undefined);
   if (!inputs.remove || swept.length === 0) return;
-  const release = createRelease(azure, systemClock);
+  const release = createRelease(azure, systemClock, log);
   const rig = { blobs: azure.blobs, release, log, signal };
   await log.group('Remove', () => removeLeftovers(swept, rig, progress.removals));
   const failed = progress.removals.filter(({ leaks }) => leaks.length > 0).length;

@@ -36,7 +36,7 @@ check_occasion() {
   grep -q '^[^ ]* /run tmpfs ' /proc/mounts || refuse '/run is no tmpfs, so the record would get into the image'
   for pid in "$base"/*/pid; do
     [ -f "$pid" ] && grep -q deprovision.sh "/proc/$(cat "$pid")/cmdline" 2>/dev/null &&
-      refuse 'another deprovision is under way in this guest'
+      refuse 'another deprovision is under way in this guest: wait for its end and run again'
   done
 }
 
