@@ -191,8 +191,8 @@ const onVm: readonly Lease['kind'][] = ['stopped-vm', 'deprovisioned-vm'];
 
 /**
  * Closes leases, as many at once as Azure allows: a snapshot comes after the grants on it, since an active SAS keeps it
- * from being deleted, a claim after the VM is as it is to be, and locks come last. In a hurry a snapshot waits only until the
- * revoking is accepted; a deletion that is refused then is repeated by its release.
+ * from being deleted, a claim after the VM is as it is to be, and locks come last. In a hurry a snapshot waits only
+ * until the revoking is accepted; a deletion that is refused then is repeated by its release.
  */
 export async function closeInOrder(
   leases: readonly Lease[],

@@ -165,8 +165,8 @@ export function createRelease(
   ): Promise<string | undefined> {
     for (const url of locks) {
       const lock = await blobs.blobState(url, signal);
-      if (lock !== undefined && lock.metadata[KEY_METADATA] !== key)
-        return 'another run took it up';
+      const isOurs = lock === undefined || lock.metadata[KEY_METADATA] === key;
+      if (!isOurs) return 'another run took it up';
     }
     if (vm.osType !== 'Linux') return undefined;
     if (vm.powerState === 'running' || vm.powerState === 'starting') return 'it was started';

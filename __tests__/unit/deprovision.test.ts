@@ -324,13 +324,15 @@ describe('a Linux guest', () => {
   test.each(['lost', 'failed Step leases failed'])(
     'that answers that its earlier deprovisioning is %s is deprovisioned anew',
     async (end) => {
-      const { failure, scripts } = await run({
-        record: { marker, state: 'working' },
+      const before = linuxMarker('fedcba9876543210', vmOf());
+      const { failure, scripts, lines } = await run({
+        record: { marker: before, state: 'working' },
         agent: 'ready',
-        prints: (script) => (script.includes('linux report') ? `@${marker} end ${end}` : started),
+        prints: (script) => (script.includes('linux report') ? `@${before} end ${end}` : started),
         vm: (now) => (now < 100 ? { agent: 'notReady' } : { powerState: 'stopped' }),
       });
       expect(failure).toBeUndefined();
+      expect(lines.join('\n')).toContain('is not at it any more: it is deprovisioned anew.');
       expect(scripts.map((script) => /linux (\w+)/.exec(script)?.[1])).toEqual(['report', 'start']);
     },
   );

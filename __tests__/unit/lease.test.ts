@@ -62,6 +62,24 @@ describe('a lease', () => {
     expect(events).toContain('end snapshot /s/os');
   });
 
+  test('that is owed is closed at the end also where it could not be written down, and told', async () => {
+    const events: string[] = [];
+    const log = literalLog();
+    const full = (): never => {
+      throw new Error('no space left on device');
+    };
+    const release = (lease: Lease): Promise<void> => {
+      events.push(`release ${lease.kind}`);
+      return Promise.resolve();
+    };
+    const leases = new Leases({ open: full, close: full }, release, log);
+    leases.owe(stopped);
+    expect(leases.holds(stopped)).toBe(true);
+    await leases[Symbol.asyncDispose]();
+    expect(events).toEqual(['release stopped-vm']);
+    expect(log.lines[0]).toBe('warn: The journal could not be written: no space left on device.');
+  });
+
   test('is written down as closed only after its end', async () => {
     const { leases, events } = rig();
     await hold(leases, snapshot);

@@ -32,8 +32,8 @@ export const guestRules: readonly Rule[] = [
     look: (facts) => {
       const { vm, inputs } = facts;
       if (vm === undefined || !worksInside(facts) || inputs.source !== 'vm') return [];
-      if (isUnread(facts) || !['stopped', 'deallocated', 'unknown'].includes(vm.powerState))
-        return [];
+      const isOff = ['stopped', 'deallocated', 'unknown'].includes(vm.powerState);
+      if (!isOff || isUnread(facts)) return [];
       return [
         `VM "${vm.name}" is ${vm.powerState}: ${workOf(facts)} takes a running VM. If its guest was deprovisioned before, also by a run that failed later, set "generalize: mark"; otherwise start it.`,
       ];
@@ -46,11 +46,10 @@ export const guestRules: readonly Rule[] = [
     level: 'refusal',
     source: `${compute}/boot-diagnostics`,
     look: (facts) => {
-      const { vm, survey } = facts;
-      if (vm === undefined || survey.serialConsole?.kind !== 'failed' || !isUnread(facts))
-        return [];
+      const { serialConsole } = facts.survey;
+      if (serialConsole?.kind !== 'failed' || !isUnread(facts)) return [];
       return [
-        `Whether an earlier run has deprovisioned the guest of VM "${vm.name}" could not be read from its serial console: ${survey.serialConsole.message} Run again.`,
+        `Whether an earlier run has deprovisioned the guest of VM "${facts.vm?.name ?? ''}" could not be read from its serial console: ${serialConsole.message} Run again.`,
       ];
     },
   },

@@ -36,10 +36,13 @@ export async function deprovisionLinux(
   rig: GuestRig,
 ): Promise<void> {
   const earlier = vm.guestRecord?.marker;
-  if (earlier !== undefined && !(await isGivenUp(vm, earlier, rig))) {
-    order.started();
-    await new LinuxWatch(vm, earlier, order.timeoutSeconds, rig, true).untilOff();
-    return;
+  if (earlier !== undefined) {
+    if (!(await isGivenUp(vm, earlier, rig))) {
+      order.started();
+      await new LinuxWatch(vm, earlier, order.timeoutSeconds, rig).untilOff();
+      return;
+    }
+    rig.log.info(`The guest of VM "${vm.name}" is not at it any more: it is deprovisioned anew.`);
   }
   const marker = linuxMarker(rig.newMarker(), vm);
   await start(vm, marker, order, rig);
@@ -96,6 +99,7 @@ function tell(vm: GuestVm, { facts, notes }: LinuxReport, { log }: GuestRig): vo
 
 /** Sees how the deprovisioning ends: by the power state, by the serial console, and by what the guest answers. */
 class LinuxWatch {
+  /** An earlier run has started it, as the serial console told. */
   readonly #isEarlier: boolean;
   readonly #vm: GuestVm;
   readonly #marker: string;
@@ -112,15 +116,8 @@ class LinuxWatch {
   #isAsking = false;
   #answer: LinuxReport | undefined;
 
-  /** `isEarlier` where an earlier run has started it, as the serial console told. */
-  constructor(
-    vm: GuestVm,
-    marker: string,
-    timeoutSeconds: number,
-    rig: GuestRig,
-    isEarlier = false,
-  ) {
-    this.#isEarlier = isEarlier;
+  constructor(vm: GuestVm, marker: string, timeoutSeconds: number, rig: GuestRig) {
+    this.#isEarlier = vm.guestRecord?.marker === marker;
     this.#vm = vm;
     this.#marker = marker;
     this.#rig = rig;
