@@ -650,7 +650,7 @@ describeGuest('a guest with the real waagent and cloud-init', () => {
       });
       expect(started.end).toEqual({
         kind: 'refused',
-        detail: 'another deprovision is under way in this guest',
+        detail: 'another deprovision is under way in this guest: wait for its end and run again',
       });
     });
 

@@ -114,7 +114,7 @@ describeReal(
       ).toContain('up');
       writeFileSync(join(root, 'etc/go'), '');
       await until('PowerState/stopped');
-      expect(guest()['serial']).toBe('one\ntwo\nreboot: Power down\n');
+      expect(guest()['serial']).toMatch(/boot 0\none\ntwo\nreboot: Power down\n$/);
       await expect(vms().generalize('images', 'builder')).rejects.toMatchObject({
         code: 'OperationNotAllowed',
       });
