@@ -96,6 +96,7 @@ describe('a run that does not renew its locks', () => {
     expect(one.log.lines).toContainEqual(
       expect.stringMatching(/^warn: The lock "https:.*" was lost/),
     );
+    expect([one.locks.isLost, two.locks.isLost]).toEqual([true, false]);
     await one.end();
     expect(await holders()).toEqual([second.key]);
     await two.locks.require('stop');

@@ -46,7 +46,7 @@ const osDisk = { name: 'builder-os', sizeGiB: 1, content: { seed: 1, dataMiB: 1 
 
 const succeeding = { acts: [linuxStarts(linuxSucceeds)] };
 // Where nobody knows whether the guest has begun, it is watched for its whole time.
-const usual = {
+const usualInputs = {
   'storage-accounts': 'imageswe1',
   generalize: '',
   'deprovision-timeout': '1',
@@ -64,7 +64,7 @@ export const capturing: Flow = {
       guest: succeeding,
     },
   }),
-  inputs: { ...usual, source: 'vm', replicas: '2' },
+  inputs: { ...usualInputs, source: 'vm', replicas: '2' },
   vhds: 3,
   changes: /\/(virtualMachines\/builder|disks\/builder-(os|data0))$/i,
 };
@@ -73,7 +73,7 @@ export const capturing: Flow = {
 export const copying: Flow = {
   what: 'a capture of a copy',
   scenario: withForeignThings({ vm: { osDisk, dataDisks: [], guest: succeeding } }),
-  inputs: { ...usual, source: 'copy' },
+  inputs: { ...usualInputs, source: 'copy' },
   vhds: 1,
   changes: /(?!)/,
 };
